@@ -1,0 +1,151 @@
+"""What every explorer shares: controls with names, one ``update``, errors that show, and a page without a kernel."""
+
+import json
+import traceback
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import plotly.graph_objects as go
+
+PAPER = (
+    "https://openaccess.thecvf.com/content_CVPR_2019/html/"
+    "He_Sensitive-Sample_Fingerprinting_of_Deep_Neural_Networks_CVPR_2019_paper.html"
+)
+PLOTLY_MIME = "application/vnd.plotly.v1+json"
+
+
+class Explorer:
+    """Base of the explorers: displays as widgets, or (static) as one plotly figure that needs no kernel.
+
+    A subclass names its ``question`` and where it is in the paper, builds ``self.controls`` (name -> widget)
+    and gives ``draw()``, ``static_figure()`` and ``layout()``. Nothing but draw() reads the controls.
+    """
+
+    question = ""
+    paper = ""
+
+    def __init__(self, *, static: bool = False) -> None:
+        self.static = static
+        self.status = widgets.HTML()
+        self.controls: dict[str, widgets.Widget] = {}
+        self._widget: widgets.Widget | None = None
+        self._quiet = False
+
+    def draw(self) -> None:
+        """Bring the display in line with the controls."""
+        raise NotImplementedError
+
+    def static_figure(self) -> go.Figure:
+        """The plain figure that stands for the explorer where no kernel runs."""
+        raise NotImplementedError
+
+    def layout(self) -> widgets.Widget:
+        """The display without controls."""
+        raise NotImplementedError
+
+    def update(self, **values: Any) -> None:
+        """Set controls by name and redraw once. Raises ValueError for a name or value that no control has."""
+        unknown = [name for name in values if name not in self.controls]
+        if unknown:
+            raise ValueError(f"controls are {', '.join(self.controls)}; received {', '.join(unknown)}.")
+        self._quiet = True
+        try:
+            for name, value in values.items():
+                try:
+                    self.controls[name].value = value
+                except Exception as error:
+                    raise ValueError(f"{name} cannot be {value!r}: {error}") from error
+        finally:
+            self._quiet = False
+        self.draw()
+
+    def reset(self) -> None:
+        """Every control back to where it started."""
+        self.update(**self._start)
+
+    @property
+    def widget(self) -> widgets.Widget:
+        """The live widget: controls above, display below. Built, and drawn once, when first asked for."""
+        if self._widget is None:
+            self._start = {name: control.value for name, control in self.controls.items()}
+            for control in self.controls.values():
+                control.observe(self._changed, "value")
+            button = widgets.Button(description="Reset", icon="undo", tooltip="Every control back to its start",
+                                    layout=widgets.Layout(width="96px"))  # fmt: skip
+            button.on_click(lambda _: self._shown(self.reset))
+            link = widgets.HTML(f'<a href="{PAPER}" target="_blank" rel="noopener">{escape(self.paper)}</a>')
+            row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="4px 20px")
+            controls = widgets.Box([*self.controls.values(), button], layout=row)
+            heading = widgets.HTML(f"<b>{escape(self.question)}</b>")
+            self._widget = widgets.VBox(
+                [heading, controls, self.layout(), self.status, link],
+                layout=widgets.Layout(overflow="visible", padding="4px 0"),
+            )
+            self._shown(self.draw)
+        return self._widget
+
+    def _changed(self, change: Any) -> None:
+        if not self._quiet:
+            self._shown(self.draw)
+
+    def _shown(self, action: Any) -> None:
+        """Run an action of a callback; what it raises is shown in the widget, never swallowed."""
+        try:
+            action()
+        except Exception as error:
+            trace = escape(traceback.format_exc())
+            self.status.value = (
+                f"<b style='color:#D55E00'>{escape(type(error).__name__)}: {escape(str(error))}</b>"
+                f"<details><summary>Traceback</summary><pre>{trace}</pre></details>"
+            )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """The widget for a live front end; the figure for one without a kernel, and for a saved notebook."""
+        figure = json.loads(self.static_figure().to_json())
+        bundle = {PLOTLY_MIME: figure, "text/plain": f"{type(self).__name__}: {self.question}"}
+        if not self.static:
+            live = self.widget._repr_mimebundle_(**kwargs)
+            bundle["application/vnd.jupyter.widget-view+json"] = live["application/vnd.jupyter.widget-view+json"]
+        return bundle
+
+
+def labelled_slider(
+    label: str, options: Sequence[tuple[str, Any]], value: Any, tooltip: str, *, continuous: bool = True, width: int = 360
+) -> widgets.SelectionSlider:
+    """A slider over labelled values (a screen reader hears the label, not an exponent)."""
+    return widgets.SelectionSlider(
+        description=label, options=options, value=value, tooltip=tooltip, continuous_update=continuous,
+        style={"description_width": "initial"}, layout=widgets.Layout(width=f"{width}px"),
+    )  # fmt: skip
+
+
+def int_slider(label: str, low: int, high: int, value: int, tooltip: str, *, width: int = 360) -> widgets.IntSlider:
+    """A slider over whole numbers."""
+    return widgets.IntSlider(
+        description=label, min=low, max=high, value=value, tooltip=tooltip, continuous_update=True,
+        style={"description_width": "initial"}, layout=widgets.Layout(width=f"{width}px"),
+    )  # fmt: skip
+
+
+def dropdown(label: str, options: Sequence[Any], value: Any, tooltip: str, *, width: int = 300) -> widgets.Dropdown:
+    """A menu."""
+    return widgets.Dropdown(
+        description=label, options=options, value=value, tooltip=tooltip,
+        style={"description_width": "initial"}, layout=widgets.Layout(width=f"{width}px"),
+    )  # fmt: skip
+
+
+def picture(caption: str, width: int) -> tuple[widgets.Image, widgets.VBox]:
+    """An image of ``width`` pixels and the box that holds it under its caption."""
+    image = widgets.Image(format="png", width=width, layout=widgets.Layout(width=f"{width}px"))
+    image.alt = caption
+    style = f"width:{width}px;text-align:center;color:#808080;line-height:1.3"
+    return image, widgets.VBox([widgets.HTML(f"<div style='{style}'>{caption}</div>"), image])
+
+
+def live(figure: go.Figure, height: int, width: int) -> go.FigureWidget:
+    """A complete figure as a widget of fixed size (what is added after construction would be lost)."""
+    figure.update_layout(height=height, width=width)
+    return go.FigureWidget(figure)

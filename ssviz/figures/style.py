@@ -1,0 +1,73 @@
+"""One look for every figure: a small plotly template, colours that all eyes tell apart, images as PNG.
+
+Background transparent, text mid-grey: readable on light and dark pages. Colours are Okabe and Ito's; every
+series differs in dash or marker as well.
+"""
+
+import base64
+import io
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+BLUE, ORANGE, GREEN, RED, SKY, PINK, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#808080"
+)  # fmt: skip
+GRID = "rgba(128,128,128,0.25)"
+
+_axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GREY, "ticks": "outside", "tickcolor": GREY}
+TEMPLATE = go.layout.Template(
+    layout={
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": GREY, "size": 13},
+        "colorway": [BLUE, ORANGE, GREEN, RED, SKY, PINK],
+        "margin": {"l": 64, "r": 24, "t": 40, "b": 52},
+        "xaxis": _axis,
+        "yaxis": _axis,
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "hovermode": "x unified",
+        "hoverlabel": {"font": {"color": "#222"}, "bgcolor": "rgba(255,255,255,0.92)"},
+    }
+)
+
+
+def as_uint8(image: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
+    """An image in bounds (height, width, 1 or 3) as RGB grey levels 0..255, uint8 (height, width, 3)."""
+    low, high = bounds
+    levels = np.round(255 * np.clip((image - low) / (high - low), 0, 1)).astype(np.uint8)
+    return np.broadcast_to(levels, (*levels.shape[:2], 3)) if levels.shape[-1] == 1 else levels
+
+
+def amplified(v: np.ndarray, v0: np.ndarray, times: float, bounds: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
+    """The difference v - v0, ``times`` as large, around mid-grey: uint8 RGB (height, width, 3)."""
+    middle = sum(bounds) / 2
+    return as_uint8(middle + times * (v - v0), bounds)
+
+
+def png(pixels: np.ndarray, size: int | None = None) -> bytes:
+    """uint8 pixels (height, width, 3) as a PNG file, enlarged to ``size`` pixels of width, edges kept sharp."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if size:
+        image = image.resize((size, round(size * image.height / image.width)), Image.Resampling.NEAREST)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def data_url(pixels: np.ndarray) -> str:
+    """uint8 pixels as the address of an embedded PNG: what ``go.Image(source=...)`` and ``<img>`` take."""
+    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+
+
+def slider(labels: list[str], frames: list[str], prefix: str, active: int) -> dict:
+    """A plotly slider that jumps between frames, for figures that live without a kernel."""
+    steps = [
+        {"label": label, "method": "animate", "args": [[frame], {"mode": "immediate", "frame": {"duration": 0}}]}
+        for label, frame in zip(labels, frames, strict=True)
+    ]
+    return {
+        "active": active, "steps": steps, "currentvalue": {"prefix": prefix}, "pad": {"t": 48}, "tickcolor": GREY,
+        "bordercolor": GREY, "bgcolor": GRID, "activebgcolor": BLUE,
+    }  # fmt: skip
