@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ssviz import paper
 from ssviz.attacks import Attacked
 from ssviz.evaluation import detection_matrix, manc_missing_rates, missing_rate
 from ssviz.models import active_neurons
@@ -84,3 +86,20 @@ def effectiveness(
 def _mean(values: list[float | None]) -> float:
     known = [v for v in values if v is not None]
     return float(np.mean(known)) if known else float("nan")
+
+
+def table(result: Effectiveness) -> pd.DataFrame:
+    """Missing rates in percent of Sensitive-Samples + MANC for the paper's N_S, a row ours, a row the paper's.
+
+    Paper: Table 3. Notebook: 10.
+    """
+    columns = [n for n in paper.N_S if n <= result.n_s[-1]]
+    rows = {}
+    for attack in result.attacks:
+        for method in METHODS:
+            rows[attack, method] = [100 * result.rates[attack][method][n - 1] for n in columns]
+        if attack in paper.TABLE_3:
+            rows[attack, "the paper: sensitive + MANC"] = paper.TABLE_3[attack][: len(columns)]
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=[f"N_S = {n}" for n in columns])
+    frame.index = pd.MultiIndex.from_tuples(frame.index, names=["attack", "samples"])
+    return frame.round(2)

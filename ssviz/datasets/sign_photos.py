@@ -80,8 +80,8 @@ def _homographies(labels: np.ndarray, d: dict[str, np.ndarray], size: int, side:
         @ rows(cy, zero, sy, zero, one, zero, -sy, zero, cy)
     )
     turn[:, :, 2] = (0, 0, distance)  # the face is flat: its third coordinate carries the distance instead
-    cx, cz = side / 2 + _bell(d["dx"], 0.022) * size, side / 2 + _bell(d["dy"], 0.022) * size
-    camera = rows(radius * distance, zero, cx, zero, radius * distance, cz, zero, zero, one)
+    mid_x, mid_y = (side / 2 + _bell(d[name], 0.022) * size for name in ("dx", "dy"))
+    camera = rows(radius * distance, zero, mid_x, zero, radius * distance, mid_y, zero, zero, one)
     return camera @ turn
 
 
@@ -90,7 +90,7 @@ def _texture(label: int, side: int) -> Image.Image:
     """A face as reflectance in linear light, premultiplied."""
     face = draw_face(label, side).astype(np.float32) / 255
     face[..., :3] = face[..., :3] ** 2
-    return Image.fromarray((255 * face + 0.5).astype(np.uint8), "RGBA").convert("RGBa")
+    return Image.fromarray((255 * face + 0.5).astype(np.uint8)).convert("RGBa")
 
 
 def _place(
@@ -132,14 +132,14 @@ def _place(
 
 
 def _with_pole(scene: np.ndarray, d: dict[str, np.ndarray], size: int) -> np.ndarray:
+    """A round grey pole behind the sign, in most of the images."""
     side = scene.shape[-1]
     x, y = np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32)[:, None]
     centre = side / 2 + _bell(_column(d["pole_x"]), 0.03) * size + 0.04 * (y - side / 2)
     across = (x - centre) / (0.055 * size)
     reach = (_column(d["pole"]) > 0.35) * np.float32(side / 2)  # some poles go on above the sign
-    mask = (
-        np.clip((1 - np.abs(across)) * 0.055 * size + 0.5, 0, 1) * (y >= reach) * (_column(d["pole"]) < 0.8)
-    )
+    there = (y >= reach) & (_column(d["pole"]) < 0.8)
+    mask = np.clip((1 - np.abs(across)) * 0.055 * size + 0.5, 0, 1) * there
     tone = _between(_column(d["pole_tone"]), 0.04, 0.4) * (1 - 0.6 * np.clip(across, -1, 1))
     return scene + mask * (tone - scene)
 

@@ -105,9 +105,7 @@ def _street(rng: np.random.Generator, side: int) -> Image.Image:
     middle = (_foliage if rng.random() < 0.6 else _wall)(rng, side)
     image.paste(middle, mask=Image.fromarray((255 * (rows > skyline)).astype(np.uint8)))
     horizon = side * rng.uniform(0.7, 0.9)
-    image.paste(
-        _road(rng, side), mask=Image.fromarray((255 * (rows > horizon + 0 * skyline)).astype(np.uint8))
-    )
+    image.paste(_road(rng, side), (0, int(horizon) + 1))
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(2, 7))):
         x, w, h = rng.uniform(0, side), side * rng.uniform(0.05, 0.25), side * rng.uniform(0.04, 0.16)

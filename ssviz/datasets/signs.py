@@ -12,7 +12,7 @@ from ssviz.datasets.classes import GTSRB_CLASSES
 from ssviz.datasets.sign_photos import photograph
 from ssviz.files import atomic_write
 
-VERSION = 1  # of the renderer: part of the cache's file name; raise it when the images change
+VERSION = 2  # of the renderer: part of the cache's file name; raise it when the images change
 
 _CHUNK_PIXELS = 1 << 15
 
@@ -91,7 +91,7 @@ def _render(labels: np.ndarray, size: int, seed: int, *, progress: bool, title: 
     _check_integer("seed", seed, 0)
     out = np.empty((len(labels), size, size, 3), np.uint8)
     chunk = max(1, _CHUNK_PIXELS // size**2)
-    with tqdm(total=len(labels), desc=title, unit="image", disable=not progress) as bar:
+    with tqdm(total=len(labels), desc=title, unit="image", leave=False, disable=not progress) as bar:
         for start in range(0, len(labels), chunk):
             part = labels[start : start + chunk]
             out[start : start + len(part)] = photograph(part, start, size, seed)

@@ -13,7 +13,7 @@ from ssviz.figures.style import png
 from ssviz.generation import generate
 from ssviz.samples import SensitiveSamples
 
-EPSILONS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, None)
+EPSILONS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, np.inf)
 RATES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
 
 
@@ -47,7 +47,7 @@ class GenerationExplorer(Explorer):
         self.controls = {
             "image": dropdown("image", [(name, i) for i, name in enumerate(names)], 0, "The natural image v0"),
             "epsilon": labelled_slider(
-                "epsilon", [("no limit" if e is None else f"{e:g}", e) for e in EPSILONS], None,
+                "epsilon", [("no limit" if e == np.inf else f"{e:g}", e) for e in EPSILONS], np.inf,
                 "Largest distance to the original, Euclidean, pixels in [0, 1]",
             ),
             "lr": labelled_slider(

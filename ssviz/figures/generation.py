@@ -12,10 +12,10 @@ from ssviz.samples import SensitiveSamples
 CURVES = 5  # traces of an ascent: two curves, two dots, the cursor
 
 
-def last_iteration(samples: SensitiveSamples, epsilon: float | None) -> int:
+def last_iteration(samples: SensitiveSamples, epsilon: float) -> int:
     """Iteration at which the first sample stops for ``epsilon``: the last before its distance exceeds it."""
     d = samples.distance[: samples.iterations[0] + 1, 0]
-    if epsilon is None or d.max() <= epsilon:
+    if d.max() <= epsilon:
         return len(d) - 1
     return max(int(np.argmax(d > epsilon)) - 1, 0)
 
@@ -51,14 +51,14 @@ def ascent(samples: SensitiveSamples, t: int) -> go.Figure:
 
 
 def ascent_with_images(
-    samples: SensitiveSamples, epsilons: Sequence[float | None], *, amplification: float = 10
+    samples: SensitiveSamples, epsilons: Sequence[float], *, amplification: float = 10
 ) -> go.Figure:
     """The ascent beside original, Sensitive-Sample and amplified difference, with a slider over ``epsilons``.
 
     samples: generated with record="samples"; the first one is drawn. Paper: Figure 3. Notebook: 04.
     """
     stops = [last_iteration(samples, epsilon) for epsilon in epsilons]
-    labels = ["none" if epsilon is None else f"{epsilon:g}" for epsilon in epsilons]
+    labels = ["no limit" if epsilon == np.inf else f"{epsilon:g}" for epsilon in epsilons]
     active = len(stops) - 1
     figure = make_subplots(
         cols=4, column_widths=[0.46, 0.18, 0.18, 0.18], horizontal_spacing=0.06,

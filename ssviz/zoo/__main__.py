@@ -29,9 +29,10 @@ def train(name: str) -> dict:
     model.fit(x, y, batch_size=recipe.batch_size, epochs=recipe.epochs, verbose=2)
     seconds = time.perf_counter() - start
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
-    model = _bare(model)
+    bare = cnn7(x.shape[1:], len(data.class_names), width=recipe.width)  # without the optimizer's state
+    bare.set_weights(model.get_weights())
     with atomic_write(WEIGHTS / f"{name}.keras") as path:
-        model.save(path)
+        bare.save(path)
     card = {
         "model": name,
         "command": f"python -m ssviz.zoo {name}",
@@ -47,13 +48,6 @@ def train(name: str) -> dict:
     with atomic_write(WEIGHTS / f"{name}.json") as path:
         path.write_text(json.dumps(card, indent=2) + "\n")
     return card
-
-
-def _bare(model: keras.Model) -> keras.Model:
-    """The model without optimizer and metrics, which a file of weights need not hold."""
-    bare = keras.models.clone_model(model)
-    bare.set_weights(model.get_weights())
-    return bare
 
 
 def main(names: Annotated[list[str], typer.Argument(help=f"Any of {', '.join(MODELS)}.")]) -> None:

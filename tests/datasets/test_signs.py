@@ -66,7 +66,7 @@ def test_prohibitions_have_a_closed_red_ring_around_white(name):
     face = draw_face(class_number(name), 200)
     assert red(on_circle(face, 0.83)).all()
     assert (on_circle(face, 0.69)[:, :3].min(-1) > 200).mean() > 0.8
-    assert (on_circle(face, 1.0)[:, 3] == 0).mean() > 0.8
+    assert (on_circle(face, 0.99)[:, 3] == 0).mean() > 0.8
 
 
 def test_warnings_point_up_and_yield_points_down():
