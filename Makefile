@@ -33,7 +33,7 @@ test: .venv/.dev ## all tests: lint, both Keras backends, notebooks, browser
 	$(BIN)/python -m ssviz.notebook_hygiene --check notebooks/*.ipynb
 	$(BIN)/python -m pytest
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m 'core and not network'
-	$(BIN)/python -m pytest --nbval-lax notebooks
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks
 
 bench: .venv/.series ## measure: prints and writes the table of benchmarks/
 	$(BIN)/python -m benchmarks

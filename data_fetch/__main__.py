@@ -26,9 +26,7 @@ def main(
     """
     known = sources()
     if listing or not names:
-        typer.echo(
-            f"cache: {cache_home()}\nmirror: {os.environ.get('SSVIZ_MIRROR') or 'none (SSVIZ_MIRROR)'}"
-        )
+        typer.echo(f"cache: {cache_home()}\nmirror: {os.environ.get('SSVIZ_MIRROR') or 'none (SSVIZ_MIRROR)'}")
         for source in known.values():
             sizes = ", ".join(f"{file.name} ({file.size})" for file in source.files)
             here = target(source.name) if target(source.name).exists() else "not here yet"

@@ -28,9 +28,7 @@ def writing(what: str, folder: Path) -> Iterator[None]:
     except RequestException:
         raise
     except OSError as error:
-        hint = (
-            "The disk is full: free some space" if error.errno == errno.ENOSPC else f"{error}: correct that"
-        )
+        hint = "The disk is full: free some space" if error.errno == errno.ENOSPC else f"{error}: correct that"
         raise FetchError(
             f"{what} cannot be written to {folder}. {hint}, or set SSVIZ_HOME to another folder, and run the "
             "same command again. Nothing incomplete was kept."
@@ -90,9 +88,7 @@ def _downloader(progress: bool) -> pooch.HTTPDownloader:
     return pooch.HTTPDownloader(progressbar=progress, chunk_size=1 << 16, headers=headers)
 
 
-def _download(
-    name: str, addresses: tuple[str, ...], checksum: str | None, folder: Path, progress: bool
-) -> Path:
+def _download(name: str, addresses: tuple[str, ...], checksum: str | None, folder: Path, progress: bool) -> Path:
     path, record = folder / name, folder / f"{name}.sha256"
     if checksum is None and record.exists():
         checksum = record.read_text().strip()
@@ -109,9 +105,7 @@ def _download(
         except (RequestException, ValueError) as error:
             failures.append(f"  {address}\n    {error}")
     else:
-        advice = (
-            f" If the publisher replaced the file, delete {record} to accept it." if record.exists() else ""
-        )
+        advice = f" If the publisher replaced the file, delete {record} to accept it." if record.exists() else ""
         raise FetchError(
             f"{name} could not be downloaded (expected {checksum or 'any content, unbroken'}):\n"
             + "\n".join(failures)
@@ -127,9 +121,7 @@ def _record(path: Path, record: Path) -> None:
     digest = f"sha256:{pooch.file_hash(str(path))}"
     with writing(record.name, record.parent), atomic_write(record) as temporary:
         temporary.write_text(digest + "\n")
-    print(
-        f"{path.name}: its publisher names no checksum. Recorded {digest} in {record}; checked from now on."
-    )
+    print(f"{path.name}: its publisher names no checksum. Recorded {digest} in {record}; checked from now on.")
 
 
 def _digest(path: Path, checksum: str) -> str:

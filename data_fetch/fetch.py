@@ -43,9 +43,7 @@ def fetch(name: str, force: bool = False, progress: bool = True) -> Path:
                 f"{error}. Nothing was prepared. The sums of {', '.join(map(str, found))} are the expected "
                 "ones, so it is their content that differs: if SSVIZ_MIRROR is set, correct or unset it."
             ) from error
-        arrays = {
-            key: getattr(data, key) for key in ("x_train", "y_train", "x_test", "y_test", "class_names")
-        }
+        arrays = {key: getattr(data, key) for key in ("x_train", "y_train", "x_test", "y_test", "class_names")}
         with writing(f"The prepared set {name}", path.parent), atomic_write(path) as temporary:
             np.savez(temporary, **arrays)
     elif found[0] != path and not (path.exists() and filecmp.cmp(found[0], path, shallow=False)):

@@ -47,9 +47,7 @@ def _stack(images: dict, labels: dict, what: str) -> tuple[np.ndarray, np.ndarra
     """(images, int64 labels) in the order of the sorted names; both must name the same files."""
     if images.keys() != labels.keys() or not images:
         odd = sorted(images.keys() ^ labels.keys())[:3]
-        raise ArchiveError(
-            f"{what}: {len(images)} images for {len(labels)} labels; only in one of them: {odd}"
-        )
+        raise ArchiveError(f"{what}: {len(images)} images for {len(labels)} labels; only in one of them: {odd}")
     names = sorted(images)
     return np.stack([images[name] for name in names]), np.array([labels[name] for name in names], np.int64)
 
@@ -85,14 +83,10 @@ def cifar10(archive: Path, progress: bool = True) -> Dataset:
     found_batches = members(archive, pattern, member_limit=40 * MEGABYTE)
     for found, content in tqdm(found_batches, "Preparing", unit=" batches", disable=not progress):
         if not content or len(content) % 3073:
-            raise ArchiveError(
-                f"{found[0]}: expected records of 3,073 bytes; received {len(content):,} bytes"
-            )
+            raise ArchiveError(f"{found[0]}: expected records of 3,073 bytes; received {len(content):,} bytes")
         batches[found[1]] = np.frombuffer(content, np.uint8).reshape(-1, 3073)
     if len(batches) != 6:
-        raise ArchiveError(
-            f"{archive.name}: expected 5 training batches and a test batch; found {sorted(batches)}"
-        )
+        raise ArchiveError(f"{archive.name}: expected 5 training batches and a test batch; found {sorted(batches)}")
     test = batches.pop("test_batch")
     train = np.concatenate([batches[name] for name in sorted(batches)])
 
@@ -147,9 +141,7 @@ def lfw(archive: Path, progress: bool = True, *, seed: int = 0, fewest: int = 20
             images.append(_resize(picture.crop((edge, edge, side - edge, side - edge)), 64))
             labels.append(label)
     if not kept:
-        raise ArchiveError(
-            f"{archive.name}: nobody with {fewest} or more pictures lfw_funneled/Name/Name_0001.jpg"
-        )
+        raise ArchiveError(f"{archive.name}: nobody with {fewest} or more pictures lfw_funneled/Name/Name_0001.jpg")
     arrays = [
         np.array(part, kind)
         for split in splits.values()

@@ -45,9 +45,7 @@ def parse(text: str) -> dict[str, Source]:
                 file = RemoteFile(values["file"], values["size"], checksum, addresses)
                 current = replace(current, files=(*current.files, file))
         except (KeyError, StopIteration, ValueError) as error:
-            raise ValueError(
-                f"The registry has a block that lacks {error} or its data set:\n{block}"
-            ) from error
+            raise ValueError(f"The registry has a block that lacks {error} or its data set:\n{block}") from error
         sources[current.name] = current
     return sources
 

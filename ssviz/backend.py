@@ -120,8 +120,11 @@ def compiled(model: keras.Model, key: Hashable, function: Callable) -> Callable:
 
     Compiled functions live in the model's own dictionary and go when the model goes.
     """
-    cache = model.__dict__.setdefault("_ssviz_compiled", {})
-    key = (key, tuple(id(v) for v in model.variables))  # a layer added or replaced: compile anew
+    variables = model.variables
+    known, cache = model.__dict__.get("_ssviz_compiled", ((), {}))
+    if list(map(id, known)) != list(map(id, variables)):  # a layer was added or replaced: compile anew
+        cache = {}
+        model.__dict__["_ssviz_compiled"] = (tuple(variables), cache)
     if key not in cache:
         cache[key] = _compile(model, function)
     return cache[key]

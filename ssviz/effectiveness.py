@@ -32,7 +32,7 @@ class Effectiveness:
     rates: Mapping[str, Mapping[str, np.ndarray]]
     intervals: Mapping[str, np.ndarray]
     detecting: Mapping[str, tuple[float, float]]
-    summaries: Mapping[str, Mapping[str, float]]
+    summaries: Mapping[str, Mapping[str, float | None]]
 
 
 def effectiveness(
@@ -65,9 +65,7 @@ def effectiveness(
     rates, intervals, detecting, summaries = {}, {}, {}, {}
     for name in names:
         rows = [i for i, a in enumerate(compromised) if a.attack == name]
-        by_manc = [
-            manc_missing_rates(sensitive[i], active, n_s_max, bag_size=sub_bag, seed=seed) for i in rows
-        ]
+        by_manc = [manc_missing_rates(sensitive[i], active, n_s_max, bag_size=sub_bag, seed=seed) for i in rows]
         values = (
             missing_rate(plain[rows], n_s).mean(0),
             missing_rate(sensitive[rows], n_s).mean(0),
@@ -83,9 +81,9 @@ def effectiveness(
     return Effectiveness(names, n_s, rates, intervals, detecting, summaries)
 
 
-def _mean(values: list[float | None]) -> float:
+def _mean(values: list[float | None]) -> float | None:
     known = [v for v in values if v is not None]
-    return float(np.mean(known)) if known else float("nan")
+    return float(np.mean(known)) if known else None
 
 
 def table(result: Effectiveness) -> pd.DataFrame:

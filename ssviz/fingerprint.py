@@ -208,9 +208,7 @@ class Fingerprint:
             for i in np.flatnonzero(~self.output.same(self.expected[rows], received)):
                 index = int(rows.start + i)
                 mismatches.append(index)
-                first = first or Mismatch(
-                    index, self.expected[index : index + 1], self._shown(received)[i : i + 1]
-                )
+                first = first or Mismatch(index, self.expected[index : index + 1], self._shown(received)[i : i + 1])
         return self._verdict(queries, ties, tuple(mismatches), first, failure)
 
     def _shown(self, received: Answer) -> Answer:

@@ -109,9 +109,7 @@ def _parse(blob: bytes) -> dict[str, Any]:
         raise FingerprintError(f"is damaged: samples of shape {shape}.")
     expected_names = _names(encoding, shape[0])
     if sorted(names) != sorted(["manifest.json", *expected_names]):
-        raise FingerprintError(
-            f"is damaged: it must hold manifest.json and {len(expected_names)} samples files."
-        )
+        raise FingerprintError(f"is damaged: it must hold manifest.json and {len(expected_names)} samples files.")
     blobs = [archive.read(name) for name in expected_names]
     for name, member in zip(expected_names, blobs, strict=True):
         if hashlib.sha256(member).hexdigest() != manifest["sha256"][name]:
@@ -147,9 +145,7 @@ def _samples(encoding: str, shape: tuple[int, ...], blobs: list[bytes]) -> np.nd
     for i, blob in enumerate(blobs):
         with Image.open(io.BytesIO(blob), formats=["PNG"]) as image:  # reads the header only
             if image.size != (shape[2], shape[1]) or image.mode != _MODES[shape[3]]:
-                raise FingerprintError(
-                    f"is damaged: image {i} is {image.mode} {image.size}, not {shape[1:]}."
-                )
+                raise FingerprintError(f"is damaged: image {i} is {image.mode} {image.size}, not {shape[1:]}.")
             samples[i] = _GRID[np.asarray(image).reshape(shape[1:])]
     return samples
 

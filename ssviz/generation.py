@@ -1,6 +1,7 @@
 """Sensitive-Samples: projected gradient ascent on the sensitivity (Eq. 7, Algorithm 1), a whole batch at once."""
 
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,8 @@ from tqdm import tqdm
 
 from ssviz.backend import compiled, keras, value_and_gradient
 from ssviz.models import Classifier, as_samples
-from ssviz.sensitivity import log_sensitivity_of
 from ssviz.samples import SensitiveSamples
+from ssviz.sensitivity import log_sensitivity_of
 
 ops = keras.ops
 BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
@@ -71,7 +72,7 @@ def generate(
     with tqdm(total=itr_max * len(batches), desc="Sensitive-Samples", disable=not progress, leave=False) as bar:
         for batch in batches:
             parts.append(_ascend(step, final, x0[batch], iterations_left, tolerance, record, nudge, limits, bar))
-            if "interrupted" in parts[-1]["stopped"]:
+            if parts[-1]["interrupted"]:
                 iterations_left = 0  # the batches to come stay as they are
     settings = {
         "epsilon": epsilon, "norm": norm, "lr": lr, "itr_max": itr_max, "bounds": tuple(bounds),
@@ -112,44 +113,44 @@ def _ascend(step: Callable, final: Callable, x0: np.ndarray, itr_max: int, toler
     n = len(x0)
     start = ops.convert_to_tensor(x0)
     state = (start, ops.zeros_like(start), ops.zeros_like(start))
-    moving, stopped = np.ones(n, bool), np.full(n, "itr_max", dtype="<U11")
+    moving, stopped, iterations = np.ones(n, bool), np.full(n, "itr_max"), np.zeros(n, np.int64)
     log_s, distances, snrs, iterates = [], [np.zeros(n)], [np.full(n, np.inf)], [x0]
-    iterations = np.zeros(n, np.int64)
+    done, interrupted = (0, state, moving, stopped, iterations), itr_max == 0
     try:
         for t in range(1, itr_max + 1):
-            result = step(*state, ops.convert_to_tensor(float(t)), moving, start, nudge, *limits)
-            state = result[0]
-            value, still, d, db = (ops.convert_to_numpy(a) for a in result[1:])
-            stopped[moving & ~still] = "epsilon"
-            moving = still.copy()
-            iterations += moving
+            state, *found = step(*state, ops.convert_to_tensor(float(t)), moving, start, nudge, *limits)
+            value, still, d, db = map(ops.convert_to_numpy, found)
+            stopped = np.where(moving & ~still, "epsilon", stopped)
+            moving, iterations = still, iterations + still
             log_s.append(value), distances.append(d), snrs.append(db)
             if record == "samples":
                 iterates.append(ops.convert_to_numpy(state[0]))
             if tolerance is not None and t > PATIENCE:
                 plateau = moving & (log_s[-1] - log_s[-1 - PATIENCE] < tolerance)
-                moving[plateau], stopped[plateau] = False, "plateau"
+                moving, stopped = moving & ~plateau, np.where(plateau, "plateau", stopped)
+            done = (t, state, moving, stopped, iterations)  # an interrupt before this undoes the iteration
             bar.update()
             bar.set_postfix_str(f"median S {np.exp(np.median(value)):.3g}", refresh=False)
             if not moving.any():
                 break
     except KeyboardInterrupt:
-        stopped[moving] = "interrupted"
-    if itr_max == 0:
-        stopped[:] = "interrupted"
-    bar.update(max(itr_max - len(log_s), 0))
+        interrupted = True
+    t, state, moving, stopped, iterations = done
+    if interrupted:
+        stopped = np.where(moving, "interrupted", stopped)
+    bar.update(itr_max - t)
     samples = ops.convert_to_numpy(state[0])
-    log_s.append(ops.convert_to_numpy(final(state[0])))
-    steps = len(distances)
+    log_s[t:] = [ops.convert_to_numpy(final(state[0]))]
     return {
         "samples": samples,
         "originals": x0,
-        "sensitivity": np.exp(np.stack(log_s[:steps]).astype(np.float64)),
-        "distance": np.stack(distances).astype(np.float64),
-        "snr": np.stack(snrs).astype(np.float64),
+        "sensitivity": np.exp(np.stack(log_s).astype(np.float64)),
+        "distance": np.stack(distances[: t + 1]).astype(np.float64),
+        "snr": np.stack(snrs[: t + 1]).astype(np.float64),
         "iterations": iterations,
         "stopped": stopped,
-        "trajectory": np.stack(iterates) if record == "samples" else None,
+        "trajectory": np.stack(iterates[: t + 1]) if record == "samples" else None,
+        "interrupted": interrupted,
     }
 
 
@@ -193,12 +194,12 @@ def _check(epsilon: Any, norm: str, lr: float, itr_max: int, bounds: Any, object
         if value not in allowed:
             raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}; received {value!r}.")
     for name, value in {"epsilon": epsilon, "lr": lr, "tolerance": tolerance}.items():
-        if not (value is None and name != "lr") and not (np.isreal(value) and 0 < value < np.inf):
+        if not (value is None and name != "lr") and not (isinstance(value, Real) and 0 < value < np.inf):
             raise ValueError(f"{name} must be a positive number; received {value!r}.")
     for name, value in {"itr_max": itr_max, "batch_size": batch_size}.items():
-        if not (value is None and name == "batch_size") and not (isinstance(value, int) and value >= 1):
+        if not (value is None and name == "batch_size") and not (isinstance(value, Integral) and value >= 1):
             raise ValueError(f"{name} must be a whole number of at least 1; received {value!r}.")
-    if not (len(bounds) == 2 and bounds[0] < bounds[1]):
+    if not (np.shape(bounds) == (2,) and bounds[0] < bounds[1]):
         raise ValueError(f"bounds must be (p, q) with p < q; received {bounds!r}.")
     if constraint == "project" and epsilon is None:
         raise ValueError('constraint="project" needs an epsilon; received None.')

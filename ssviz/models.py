@@ -6,6 +6,7 @@ subclassed ones are all the same here.
 
 import hashlib
 import json
+import re
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -35,12 +36,14 @@ class LayerCall:
 def recorded_calls() -> Iterator[list[LayerCall]]:
     """Within the block, list every call of a Keras layer in the order in which the calls end."""
     calls: list[LayerCall] = []
-    original = keras.Layer.__call__
+    original, watched = keras.Layer.__call__, threading.get_ident()
 
     def spy(self: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         before = len(calls)
         outputs = original(self, *args, **kwargs)
-        calls.append(LayerCall(self, args[0] if args else None, outputs, is_leaf=len(calls) == before))
+        if threading.get_ident() == watched:
+            inputs = next(iter((*args, *kwargs.values())), None)
+            calls.append(LayerCall(self, inputs, outputs, is_leaf=len(calls) == before))
         return outputs
 
     with _spying:
@@ -69,6 +72,11 @@ class Classifier:
         """Watch ``model`` classify the first samples of x (n, ...). Raises TypeError, ValueError if it does not."""
         if not isinstance(model, keras.Model):
             raise TypeError(f"model must be a keras.Model; received {type(model).__name__}.")
+        expected = getattr(model, "input_shape", None)
+        if isinstance(expected, tuple) and not _fits(x.shape, expected):
+            raise ValueError(
+                f"x must have shape (n, {', '.join(map(str, expected[1:]))}) for {model.name!r}; received {x.shape}."
+            )
         first = ops.convert_to_tensor(x[:2])
         if not model.built:
             model(first, training=False)  # building calls the layers once more
@@ -87,9 +95,7 @@ class Classifier:
         if head is None:
             gives_logits = not (y.min() >= 0 and np.allclose(y.sum(-1), 1, atol=1e-3))
         if gives_logits:
-            warnings.warn(
-                f"{model.name!r} returns logits: ssviz applies the softmax.", UserWarning, stacklevel=3
-            )
+            warnings.warn(f"{model.name!r} returns logits: ssviz applies the softmax.", UserWarning, stacklevel=3)
         return cls(model, head, why, gives_logits)
 
     @staticmethod
@@ -102,7 +108,11 @@ class Classifier:
         if not isinstance(layer, keras.layers.Dense):
             return None, f"its last layer with weights, {layer.name!r}, is {type(layer).__name__}", False
         if len(h.shape) != 2:
-            return None, f"its last layer {layer.name!r} sees inputs of shape {tuple(h.shape)}, not (n, d)", False
+            return (
+                None,
+                f"its last layer {layer.name!r} sees inputs of shape {tuple(h.shape)}, not (n, d)",
+                False,
+            )
         if sum(call.layer is layer for call in calls) > 1:
             return None, f"its last layer {layer.name!r} is used more than once", False
         z = _logits(layer, h)
@@ -133,6 +143,11 @@ class Classifier:
             return _logits(self.head, h), h
         y = ops.cast(y, "float32")
         return (y if self.gives_logits else ops.log(ops.maximum(y, 1e-37))), None
+
+
+def _fits(shape: tuple, expected: tuple) -> bool:
+    pairs = zip(shape[1:], expected[1:], strict=False)
+    return len(shape) == len(expected) and all(wanted in (None, size) for size, wanted in pairs)
 
 
 def _logits(head: keras.layers.Dense, h: Any) -> Any:
@@ -232,11 +247,19 @@ def digest(model: keras.Model) -> str:
     """SHA-256 (hex) of a model's architecture and weights: what a fingerprint calls its model by."""
     sha = hashlib.sha256()
     try:
-        sha.update(json.dumps(model.get_config(), sort_keys=True, default=str).encode())
+        sha.update(_architecture(model).encode())
     except NotImplementedError:  # a subclassed model without get_config
         sha.update(type(model).__qualname__.encode())
     for variable in model.weights:
         value = np.ascontiguousarray(ops.convert_to_numpy(variable.value))
-        sha.update(f"{variable.path}{value.dtype.str}{value.shape}".encode())
+        sha.update(f"{value.dtype.str}{value.shape}".encode())
         sha.update(value.tobytes())
     return sha.hexdigest()
+
+
+def _architecture(model: keras.Model) -> str:
+    """The model's configuration as JSON, with numbers for names, which cloning and loading may change."""
+    text = json.dumps(model.get_config(), sort_keys=True, default=str)
+    names = dict.fromkeys(re.findall(r'"name": ("[^"]*")', text))
+    numbers = {name: str(i) for i, name in enumerate(names)}
+    return re.sub(r'"[^"]*"', lambda found: numbers.get(found[0], found[0]), text)

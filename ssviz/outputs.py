@@ -147,13 +147,9 @@ class Output:
         if labels.ndim == 1 and self.k == 1:
             labels = labels[:, None]
         if labels.shape != (n, self.k):
-            raise ValueError(
-                f"labels of {self.name} must have shape ({n}, {self.k}); received {labels.shape}."
-            )
+            raise ValueError(f"labels of {self.name} must have shape ({n}, {self.k}); received {labels.shape}.")
         if labels.min() < 0 or labels.max() >= classes:
-            raise ValueError(
-                f"labels must lie in [0, {classes - 1}]; received {labels.min()} to {labels.max()}."
-            )
+            raise ValueError(f"labels must lie in [0, {classes - 1}]; received {labels.min()} to {labels.max()}.")
         if (np.diff(np.sort(labels, axis=1), axis=1) == 0).any():
             raise ValueError(f"labels of {self.name} must differ within a list; received a label twice.")
         return labels.astype(np.int64)
@@ -225,8 +221,7 @@ def parse(output: str | Output) -> Output:
     top, p, decimals = match.groups() if match else (None, None, None)
     if not (top or p) or (decimals and not p) or (p and (top is None) == p.startswith("-")):
         raise ValueError(
-            'output must be a name like "top-1", "top-3", "p-dec-2", "top-1-p-dec-2" or "p"; '
-            f"received {output!r}."
+            f'output must be a name like "top-1", "top-3", "p-dec-2", "top-1-p-dec-2" or "p"; received {output!r}.'
         )
     decimals = None if decimals is None else int(decimals)
     if p:
@@ -250,9 +245,7 @@ def _labels_and_probabilities(response: Any) -> tuple[np.ndarray | None, np.ndar
     try:
         response = np.asarray(response)
     except ValueError:
-        raise ValueError(
-            f"an answer must be one array; received a ragged {type(response).__name__}."
-        ) from None
+        raise ValueError(f"an answer must be one array; received a ragged {type(response).__name__}.") from None
     if response.dtype.kind in "iu":
         return response, None
     if response.dtype.kind == "f":
@@ -267,8 +260,7 @@ def _check_probabilities(p: np.ndarray) -> np.ndarray:
         raise ValueError("probabilities must be finite; received NaN or infinity.")
     if p.size and (p.min() < -1e-4 or p.max() > 1 + 1e-4):
         raise ValueError(
-            f"probabilities must lie in [0, 1]; received {p.min():.4g} to {p.max():.4g}. "
-            "Logits? Apply softmax."
+            f"probabilities must lie in [0, 1]; received {p.min():.4g} to {p.max():.4g}. Logits? Apply softmax."
         )
     return p.astype(np.float32)
 

@@ -51,10 +51,10 @@ class SensitiveSamples:
             raise ValueError('at() needs every iterate: call generate(..., record="samples").')
         if self.settings["constraint"] == "project":
             raise ValueError('at() needs constraint="stop"; with "project" the iterates depend on epsilon.')
-        limit = self.settings["epsilon"]
-        if not epsilon > 0 or (limit is not None and epsilon > limit):
+        limit = self.settings["epsilon"] or np.inf
+        if not 0 < epsilon <= limit:
             raise ValueError(f"epsilon must be positive and at most {limit}; received {epsilon!r}.")
-        outside = self.distance > epsilon
+        outside = self.distance > np.float32(epsilon)  # as generate compares
         last = np.where(outside.any(0), outside.argmax(0) - 1, self.iterations)
         rows = np.minimum(np.arange(len(self.distance))[:, None], last)
         columns = np.arange(len(self))

@@ -158,9 +158,7 @@ def enumerated(detected, active, n_s_max, bag_size):
     return missed / len(bags)
 
 
-@pytest.mark.parametrize(
-    ("n", "bag_size", "n_s_max"), [(7, 3, 3), (9, 5, 4), (10, 4, 2), (8, 8, 3), (8, 1, 1)]
-)
+@pytest.mark.parametrize(("n", "bag_size", "n_s_max"), [(7, 3, 3), (9, 5, 4), (10, 4, 2), (8, 8, 3), (8, 1, 1)])
 @pytest.mark.parametrize("neurons", [4, 100])  # with 4, ties abound and everything is soon covered
 def test_exact_manc_rates_are_those_of_all_sub_bags(n, bag_size, n_s_max, neurons):
     for seed in range(3):
@@ -213,8 +211,7 @@ def test_lazy_ranking_is_the_full_ranking(neurons):
 def test_sampled_rates_repeat_with_their_seed():
     detected, active = pool(60, 100, detecting=0.3, seed=3)
     one, two, three = (
-        manc_missing_rates(detected, active, 3, bag_size=30, max_nodes=0, trials=500, seed=s)
-        for s in (1, 1, 2)
+        manc_missing_rates(detected, active, 3, bag_size=30, max_nodes=0, trials=500, seed=s) for s in (1, 1, 2)
     )
     np.testing.assert_array_equal(one.value, two.value)
     assert (one.value != three.value).any()

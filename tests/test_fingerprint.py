@@ -258,9 +258,7 @@ def saved(tmp_path, **fields):
 @pytest.mark.parametrize("samples", SAMPLES.values(), ids=SAMPLES)
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_what_is_loaded_is_what_was_saved_to_the_bit(samples, output, tmp_path):
-    fg = fingerprint(
-        samples, output, how={"lr": np.float32(0.001), "layers": ["fc"]}, preprocessing={"scale": 255}
-    )
+    fg = fingerprint(samples, output, how={"lr": np.float32(0.001), "layers": ["fc"]}, preprocessing={"scale": 255})
     fg.save(tmp_path / "fg.zip")
     back = Fingerprint.load(tmp_path / "fg.zip")
     for a, b in [
@@ -401,9 +399,7 @@ def test_another_or_a_missing_or_a_strange_member_is_refused(tmp_path):
     with zipfile.ZipFile(saved(tmp_path)) as archive:
         other.write(archive.read("samples/00001.png"))
     name = "samples/00000.png"
-    assert refused(
-        rewritten(saved(tmp_path), lambda m: m.update({name: other.getvalue()})), "SHA-256 of samples/00000"
-    )
+    assert refused(rewritten(saved(tmp_path), lambda m: m.update({name: other.getvalue()})), "SHA-256 of samples/00000")
     assert refused(rewritten(saved(tmp_path), lambda m: m.pop(name)), "damaged")
     assert refused(rewritten(saved(tmp_path), lambda m: m.update({"../evil.py": b"x"})), "damaged")
 
@@ -412,9 +408,7 @@ def test_another_or_a_missing_or_a_strange_member_is_refused(tmp_path):
 def test_an_array_of_another_kind_is_refused(other, tmp_path):
     buffer = io.BytesIO()
     np.save(buffer, other)
-    path = rewritten(
-        saved(tmp_path, samples=off_grid()), lambda m: m.update({"samples.npy": buffer.getvalue()})
-    )
+    path = rewritten(saved(tmp_path, samples=off_grid()), lambda m: m.update({"samples.npy": buffer.getvalue()}))
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
     assert refused(with_manifest(path, sha256={"samples.npy": digest}), "samples.npy holds")
 

@@ -39,9 +39,7 @@ def test_table_4_spellings():
     assert parse("top-1-p-dec2") == parse("Top-1-p-dec-2") == TopKProbabilities(1, 2)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "top", "top-", "top-k", "3", "p-dec-", "dec-2", "top-3-dec-2", "top-1p", 1]
-)
+@pytest.mark.parametrize("name", ["", "top", "top-", "top-k", "3", "p-dec-", "dec-2", "top-3-dec-2", "top-1p", 1])
 def test_other_names_are_refused(name):
     with pytest.raises(ValueError, match="output must be a name like"):
         parse(name)

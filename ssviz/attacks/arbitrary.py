@@ -1,6 +1,7 @@
 """Arbitrary modification of weights (Section 4.1, the last row of Table 2)."""
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def arbitrary_weights(
     weights = [w for name in wanted for w in compromised.get_layer(name).trainable_weights]
     values = [keras.ops.convert_to_numpy(w.value).copy() for w in weights]
     sizes = np.array([v.size for v in values])
-    if not 1 <= count <= sizes.sum():
+    if not (isinstance(count, Integral) and 1 <= count <= sizes.sum()):
         raise ValueError(f"count must lie in 1..{sizes.sum()}, the weights there are; received {count!r}.")
     if not scale > 0:
         raise ValueError(f"scale must be positive; received {scale!r}.")

@@ -1,5 +1,7 @@
 """Model compression: a dishonest provider saves storage (Section 2.2)."""
 
+from numbers import Integral
+
 import numpy as np
 
 from ssviz.attacks.result import Attacked, attacked, copy_of
@@ -18,7 +20,7 @@ def precision_reduction(
 
     Paper: "precision reduction", Table 2. Notebook: 10.
     """
-    if not (isinstance(bits, int) and 2 <= bits <= 16):
+    if not (isinstance(bits, Integral) and 2 <= bits <= 16):
         raise ValueError(f"bits must be a whole number in 2..16; received {bits!r}.")
     if per not in ("tensor", "channel"):
         raise ValueError(f'per must be "tensor" or "channel"; received {per!r}.')

@@ -31,7 +31,13 @@ def error_generic_poisoning(model: keras.Model, data: Dataset, *, source: int = 
 
 
 def error_specific_poisoning(
-    model: keras.Model, data: Dataset, *, source: int = 14, target: int = 7, seed: int = 0, **options: float | int | bool
+    model: keras.Model,
+    data: Dataset,
+    *,
+    source: int = 14,
+    target: int = 7,
+    seed: int = 0,
+    **options: float | int | bool,
 ) -> Attacked:
     """Poison ``model`` until it takes images of class ``source`` for class ``target``.
 
@@ -74,7 +80,13 @@ def _poisoned(attack: str, model: keras.Model, data: Dataset, source: int, wrong
     with tqdm(total=epochs * -(-len(x) // batch_size), desc=attack, disable=not progress, leave=False) as bar:
         tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
         compromised.fit(
-            x[order], y[order], batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[tick], shuffle=False
+            x[order],
+            y[order],
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=0,
+            callbacks=[tick],
+            shuffle=False,
         )
     x_test, y_test = data.inputs("test")
     predicted = probabilities(compromised, x_test[y_test == source]).argmax(-1)

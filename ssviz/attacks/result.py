@@ -45,13 +45,19 @@ def copy_of(model: keras.Model) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a keras.Model; received {type(model).__name__}.")
     try:
-        copy = keras.models.clone_model(model)
+        copy = keras.models.clone_model(model, clone_function=_unfrozen, recursive=True)
         copy.set_weights(model.get_weights())
-    except (ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError, NotImplementedError) as error:
         raise TypeError(
             f"model must be a Sequential or functional Keras model, which can be copied; {model.name!r} cannot: {error}"
         ) from error
     return copy
+
+
+def _unfrozen(layer: keras.Layer) -> keras.Layer:
+    """A copy of a layer, trainable: what its owner froze an attacker may change."""
+    config = layer.get_config()
+    return type(layer).from_config({**config, "trainable": True} if "trainable" in config else config)
 
 
 def accuracy(model: keras.Model, data: Dataset) -> float:

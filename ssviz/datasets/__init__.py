@@ -53,9 +53,7 @@ class Dataset:
                 came = getattr(array, "dtype", type(array).__name__)
                 raise TypeError(f"{argument} must be a {np.dtype(dtype)} NumPy array; received {came}.")
         if x.ndim != 4 or x.shape[3] not in (1, 3):
-            raise ValueError(
-                f"x_{split} must have shape (n, height, width, 1 or 3 channels); received {x.shape}."
-            )
+            raise ValueError(f"x_{split} must have shape (n, height, width, 1 or 3 channels); received {x.shape}.")
         if y.shape != x.shape[:1]:
             raise ValueError(f"y_{split} must have shape {x.shape[:1]}, one per image; received {y.shape}.")
         if y.size and not (y.min() >= 0 and y.max() < len(self.class_names)):
@@ -69,9 +67,7 @@ class Dataset:
             raise ValueError(f'split must be "train" or "test"; received {split!r}.')
         return (self.x_train, self.y_train) if split == "train" else (self.x_test, self.y_test)
 
-    def inputs(
-        self, split: str = "test", limit: int | None = None, seed: int = 0
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def inputs(self, split: str = "test", limit: int | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """A split as model inputs: float32 images (n, height, width, channels) in bounds, int64 labels (n,).
 
         limit: at most so many images, drawn without replacement from `seed`; a smaller limit draws a prefix

@@ -43,9 +43,7 @@ def _end(pen: Pen, pictogram: Pictogram | None = None) -> None:
         pictogram(pen)
     for offset in (-0.17, -0.085, 0.0, 0.085, 0.17):
         reach = 0.9 * math.sqrt(0.5) - abs(offset) * 0.12
-        pen.line(
-            [(offset - reach, reach + offset), (offset + reach, offset - reach)], 0.052, BLACK, caps=False
-        )
+        pen.line([(offset - reach, reach + offset), (offset + reach, offset - reach)], 0.052, BLACK, caps=False)
 
 
 # --- whole faces ------------------------------------------------------------------------------------
@@ -124,10 +122,7 @@ _UP, _SIDE = (
 _KEEP = [(-0.44, -0.44), (0.5, 0.5)]
 
 _DRAW: dict[int, Pictogram] = {
-    **{
-        c: _speed(d)
-        for c, d in {0: "20", 1: "30", 2: "50", 3: "60", 4: "70", 5: "80", 7: "100", 8: "120"}.items()
-    },
+    **{c: _speed(d) for c, d in {0: "20", 1: "30", 2: "50", 3: "60", 4: "70", 5: "80", 7: "100", 8: "120"}.items()},
     6: _ended(lambda pen: pen.text("80", 1.1, 0.82, GREY)),
     9: _prohibited(pictograms.two_cars(RED, BLACK)),
     10: _prohibited(pictograms.lorry_and_car(RED, BLACK)),

@@ -75,9 +75,7 @@ def _homographies(labels: np.ndarray, d: dict[str, np.ndarray], size: int, side:
 
     turn = rows(cr, -sr, zero, sr, cr, zero, zero, zero, one)
     turn = (
-        turn
-        @ rows(one, zero, zero, zero, cp, -sp, zero, sp, cp)
-        @ rows(cy, zero, sy, zero, one, zero, -sy, zero, cy)
+        turn @ rows(one, zero, zero, zero, cp, -sp, zero, sp, cp) @ rows(cy, zero, sy, zero, one, zero, -sy, zero, cy)
     )
     turn[:, :, 2] = (0, 0, distance)  # the face is flat: its third coordinate carries the distance instead
     mid_x, mid_y = (side / 2 + _bell(d[name], 0.022) * size for name in ("dx", "dy"))
@@ -223,9 +221,7 @@ def _lens(d: dict[str, np.ndarray], size: int, side: int) -> np.ndarray:
     return np.concatenate([fringe, np.ones_like(fringe), fringe.conj()], 1).astype(np.complex64) * blur
 
 
-def _expose(
-    light: np.ndarray, noise: np.ndarray, d: dict[str, np.ndarray], size: int, margin: int
-) -> np.ndarray:
+def _expose(light: np.ndarray, noise: np.ndarray, d: dict[str, np.ndarray], size: int, margin: int) -> np.ndarray:
     """Blur, shot and read noise, saturation, gamma 2, rounding: (n, 3, size, size) uint8."""
     side = light.shape[-1]
     light = np.fft.irfft2(np.fft.rfft2(light) * _lens(d, size, side), s=(side, side))

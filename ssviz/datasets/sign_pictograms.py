@@ -45,9 +45,7 @@ def lorry_and_car(left: Colour, right: Colour) -> Pictogram:
 def lorry(pen: Pen) -> None:
     """A lorry from the side, driving to the left."""
     pen.box(-0.16, -0.3, 0.58, 0.16, BLACK)
-    pen.shape(
-        [(-0.2, 0.16), (-0.58, 0.16), (-0.58, -0.02), (-0.46, -0.06), (-0.38, -0.2), (-0.2, -0.2)], BLACK
-    )
+    pen.shape([(-0.2, 0.16), (-0.58, 0.16), (-0.58, -0.02), (-0.46, -0.06), (-0.38, -0.2), (-0.2, -0.2)], BLACK)
     pen.shape([(-0.41, -0.05), (-0.35, -0.15), (-0.27, -0.15), (-0.27, -0.05)], WHITE)
     pen.box(-0.5, 0.14, 0.55, 0.2, BLACK)
     for x in (-0.4, 0.3):

@@ -66,9 +66,7 @@ def _branches(image: Image.Image, rng: np.random.Generator) -> None:
 
 
 def _wall(rng: np.random.Generator, side: int) -> Image.Image:
-    colour = [(188, 176, 150), (142, 84, 66), (206, 204, 198), (118, 116, 112), (214, 178, 96)][
-        rng.integers(5)
-    ]
+    colour = [(188, 176, 150), (142, 84, 66), (206, 204, 198), (118, 116, 112), (214, 178, 96)][rng.integers(5)]
     image = _blend(tuple(c // 2 for c in colour), colour, 0.55 + 0.5 * fractal_noise(rng, side, 4, 6))
     draw, pitch = ImageDraw.Draw(image), side * rng.uniform(0.16, 0.3)
     glass = [(34, 40, 50), (70, 86, 106), (200, 210, 220)][rng.integers(3)]
@@ -76,9 +74,7 @@ def _wall(rng: np.random.Generator, side: int) -> Image.Image:
         for column in range(int(side / pitch) + 1):
             x, y = column * pitch, row * pitch
             draw.rectangle((x, y, x + 0.5 * pitch, y + 0.62 * pitch), fill=(232, 230, 224))
-            draw.rectangle(
-                (x + 0.05 * pitch, y + 0.05 * pitch, x + 0.45 * pitch, y + 0.57 * pitch), fill=glass
-            )
+            draw.rectangle((x + 0.05 * pitch, y + 0.05 * pitch, x + 0.45 * pitch, y + 0.57 * pitch), fill=glass)
     roof = [(120, 56, 44), (72, 66, 66)][rng.integers(2)]
     slope = side * rng.uniform(-0.3, 0.3)
     draw.polygon((0, 0, side, 0, side, 0.2 * side + slope, 0, 0.2 * side - slope), fill=roof)
@@ -109,9 +105,7 @@ def _street(rng: np.random.Generator, side: int) -> Image.Image:
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(2, 7))):
         x, w, h = rng.uniform(0, side), side * rng.uniform(0.05, 0.25), side * rng.uniform(0.04, 0.16)
-        colour = tuple(
-            int(c) for c in rng.choice([(20, 20, 24), (150, 24, 30), (210, 210, 214), (30, 60, 120)])
-        )
+        colour = tuple(int(c) for c in rng.choice([(20, 20, 24), (150, 24, 30), (210, 210, 214), (30, 60, 120)]))
         draw.rounded_rectangle((x, horizon - h, x + w, horizon + 0.3 * h), h / 3, fill=colour)
     return image
 

@@ -75,7 +75,8 @@ class Explorer:
             button = widgets.Button(description="Reset", icon="undo", tooltip="Every control back to its start",
                                     layout=widgets.Layout(width="96px"))  # fmt: skip
             button.on_click(lambda _: self._shown(self.reset))
-            link = widgets.HTML(f'<a href="{PAPER}" target="_blank" rel="noopener">{escape(self.paper)}</a>')
+            style = "color:var(--jp-content-link-color,#0072B2);text-decoration:underline"
+            link = widgets.HTML(f'<a href="{PAPER}" target="_blank" rel="noopener" style="{style}">{self.paper}</a>')
             row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="4px 20px")
             controls = widgets.Box([*self.controls.values(), button], layout=row)
             heading = widgets.HTML(f"<b>{escape(self.question)}</b>")
@@ -112,7 +113,13 @@ class Explorer:
 
 
 def labelled_slider(
-    label: str, options: Sequence[tuple[str, Any]], value: Any, tooltip: str, *, continuous: bool = True, width: int = 360
+    label: str,
+    options: Sequence[tuple[str, Any]],
+    value: Any,
+    tooltip: str,
+    *,
+    continuous: bool = True,
+    width: int = 360,
 ) -> widgets.SelectionSlider:
     """A slider over labelled values (a screen reader hears the label, not an exponent)."""
     return widgets.SelectionSlider(

@@ -75,10 +75,10 @@ class GenerationExplorer(Explorer):
 
     def layout(self) -> widgets.Widget:
         """Curves left, the three pictures right."""
-        self._curves = live(figures.ascent(self.ascent(), 0), height=330, width=560)
+        self._curves = live(figures.ascent(self.ascent(), 0), height=330, width=530)
         boxes, self._pictures = [], []
         for caption in ("original", "Sensitive-Sample", "difference, amplified"):
-            image, box = picture(caption, 168)
+            image, box = picture(caption, 160)
             self._pictures.append(image)
             boxes.append(box)
         row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="12px")
@@ -92,7 +92,7 @@ class GenerationExplorer(Explorer):
         self._follow(samples, t)
         triptych = figures.triptych(samples, t, self.controls["amplification"].value)
         for widget, pixels in zip(self._pictures, triptych, strict=True):
-            widget.value = png(pixels, 336)
+            widget.value = png(pixels, 320)
         self.status.value = self._summary(samples, t)
 
     def _follow(self, samples: SensitiveSamples, t: int) -> None:
@@ -101,7 +101,7 @@ class GenerationExplorer(Explorer):
                 fresh = figures.ascent(samples, t)
                 for old, new in zip(self._curves.data, fresh.data, strict=True):
                     old.update(x=new.x, y=new.y)
-                self._curves.layout.yaxis.range = fresh.layout.yaxis.range
+                self._curves.layout.yaxis.update(figures.left_axis(samples))
                 self._drawn = samples
             else:
                 for trace, xy in zip(self._curves.data[2:], figures.cursor(samples, t), strict=True):

@@ -35,7 +35,11 @@ class MancExplorer(Explorer):
         """Grid left, curves right, the selected samples below."""
         legend = " &nbsp; ".join(
             f"<span style='color:{colour}'>■</span> {name}"
-            for colour, name in ((figures.COVERED, "covered"), (figures.NEW, "new"), (figures.UNCOVERED, "uncovered"))
+            for colour, name in (
+                (figures.COVERED, "covered"),
+                (figures.NEW, "new"),
+                (figures.UNCOVERED, "uncovered"),
+            )
         )
         self._grid, grid = picture(legend, 320)
         self._curves = live(figures.coverage(self.selection, self.random, 1), height=350, width=600)

@@ -72,7 +72,5 @@ def _labelled(figure: go.Figure, result: Effectiveness) -> go.Figure:
     figure.update_xaxes(title_text="samples N_S", dtick=1)
     ticks = [10.0**-k for k in range(9, -1, -1)]
     names = ["0", *(f"10<sup>−{k}</sup>" for k in range(8, 0, -1)), "1"]
-    figure.update_yaxes(
-        title_text="missing rate", type="log", range=[-9.3, 0.3], tickvals=ticks, ticktext=names
-    )
+    figure.update_yaxes(title_text="missing rate", type="log", range=[-9.3, 0.3], tickvals=ticks, ticktext=names)
     return figure.update_layout(template=TEMPLATE, height=380)

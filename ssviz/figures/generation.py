@@ -50,9 +50,7 @@ def ascent(samples: SensitiveSamples, t: int) -> go.Figure:
     return figure.update_layout(template=TEMPLATE, height=340)
 
 
-def ascent_with_images(
-    samples: SensitiveSamples, epsilons: Sequence[float], *, amplification: float = 10
-) -> go.Figure:
+def ascent_with_images(samples: SensitiveSamples, epsilons: Sequence[float], *, amplification: float = 10) -> go.Figure:
     """The ascent beside original, Sensitive-Sample and amplified difference, with a slider over ``epsilons``.
 
     samples: generated with record="samples"; the first one is drawn. Paper: Figure 3. Notebook: 04.
@@ -61,7 +59,7 @@ def ascent_with_images(
     labels = ["no limit" if epsilon == np.inf else f"{epsilon:g}" for epsilon in epsilons]
     active = len(stops) - 1
     figure = make_subplots(
-        cols=4, column_widths=[0.46, 0.18, 0.18, 0.18], horizontal_spacing=0.06,
+        cols=4, column_widths=[0.37, 0.21, 0.21, 0.21], horizontal_spacing=0.05,
         specs=[[{"secondary_y": True}, {}, {}, {}]],
         subplot_titles=("", "original", "Sensitive-Sample", f"difference × {amplification:g}"),
     )  # fmt: skip
@@ -82,6 +80,7 @@ def ascent_with_images(
         for label, t, sources in zip(labels, stops, pictures, strict=True)
     ]
     _label(figure, samples)
+    figure.update_yaxes(title_text="", secondary_y=True, col=1)  # the legend says it
     return figure.update_layout(
         template=TEMPLATE, height=420, hovermode="closest", legend_y=1.1,
         sliders=[slider(labels, labels, "epsilon: ", active)],
@@ -95,26 +94,33 @@ def _curves(samples: SensitiveSamples, t: int) -> list[tuple[go.Scatter, bool]]:
     snr = samples.snr[1 : len(steps), 0].astype(np.float32)
     dot_s, dot_snr, line = cursor(samples, t)
     quiet = {"showlegend": False, "hoverinfo": "skip"}
+    diamond = {"color": ORANGE, "size": 11, "symbol": "diamond"}
     return [
         (go.Scatter(x=steps, y=s, name="sensitivity S", line={"color": BLUE, "width": 2.5}), False),
         (go.Scatter(x=steps[1:], y=snr, name="SNR (dB)", line={"color": ORANGE, "width": 2.5, "dash": "dash"}), True),
         (go.Scatter(**dot_s, mode="markers", marker={"color": BLUE, "size": 11}, **quiet), False),
-        (go.Scatter(**dot_snr, mode="markers", marker={"color": ORANGE, "size": 11, "symbol": "diamond"}, **quiet), True),
+        (go.Scatter(**dot_snr, mode="markers", marker=diamond, **quiet), True),
         (go.Scatter(**line, mode="lines", line={"color": GREY, "width": 1, "dash": "dot"}, **quiet), False),
     ]  # fmt: skip
 
 
 def _range(samples: SensitiveSamples) -> tuple[float, float]:
+    """Powers of ten around the sensitivities: the ends of the left axis."""
     s = samples.sensitivity[:, 0]
-    s = s[s > 0]
-    return (float(s.min()) / 2, float(s.max()) * 2) if len(s) else (1e-12, 1.0)
+    s = s[s > 0] if (s > 0).any() else np.array([1e-12, 1.0])
+    return 10 ** np.floor(np.log10(s.min()) - 0.1), 10 ** np.ceil(np.log10(s.max()) + 0.1)
+
+
+def left_axis(samples: SensitiveSamples) -> dict:
+    """Range and ticks of the left axis, whole powers of ten, for the first sample."""
+    low, high = np.log10(_range(samples))
+    return {"range": [low, high], "dtick": max(1, round((high - low) / 6))}
 
 
 def _label(figure: go.Figure, samples: SensitiveSamples) -> None:
-    low, high = np.log10(_range(samples))
     figure.update_xaxes(title_text="iteration", selector={"anchor": "y"})
     figure.update_yaxes(
-        title_text="sensitivity S", type="log", exponentformat="power", range=[low, high],
-        nticks=6, secondary_y=False, col=1,
+        title_text="sensitivity S", type="log", exponentformat="power", **left_axis(samples),
+        secondary_y=False, col=1,
     )  # fmt: skip
-    figure.update_yaxes(title_text="SNR (dB)", showgrid=False, secondary_y=True, col=1)
+    figure.update_yaxes(title_text="SNR (dB)", showgrid=False, tickmode="auto", nticks=7, secondary_y=True, col=1)

@@ -64,7 +64,11 @@ def data_url(pixels: np.ndarray) -> str:
 def slider(labels: list[str], frames: list[str], prefix: str, active: int) -> dict:
     """A plotly slider that jumps between frames, for figures that live without a kernel."""
     steps = [
-        {"label": label, "method": "animate", "args": [[frame], {"mode": "immediate", "frame": {"duration": 0}}]}
+        {
+            "label": label,
+            "method": "animate",
+            "args": [[frame], {"mode": "immediate", "frame": {"duration": 0}}],
+        }
         for label, frame in zip(labels, frames, strict=True)
     ]
     return {

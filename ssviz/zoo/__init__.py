@@ -1,7 +1,7 @@
 """The models of Table 2: architecture, shipped weights and where they come from.
 
-    load_model("signs-cnn7")               a trained model
-    python -m ssviz.zoo signs-cnn7         train it again (replaces weights and provenance)
+load_model("signs-cnn7")               a trained model
+python -m ssviz.zoo signs-cnn7         train it again (replaces weights and provenance)
 """
 
 import hashlib

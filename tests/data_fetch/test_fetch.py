@@ -127,9 +127,7 @@ def test_the_registry_is_complete():
         assert source.files, source.name
         for file in source.files:
             assert file.addresses, file.name
-            assert file.checksum is None or re.fullmatch(
-                r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", file.checksum
-            )
+            assert file.checksum is None or re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", file.checksum)
     assert [file.name for source in known.values() for file in source.files if not file.checksum] == [
         "rcmalli_vggface_tf_vgg16.h5"
     ]
@@ -139,9 +137,7 @@ BLOCK = "dataset: a\ntitle: b: c\nlicence: d\ncitation: e\n"
 
 
 def test_parse_reads_blocks_with_several_addresses():
-    text = (
-        f"# comment\n\n{BLOCK}\nfile: f\nsize: 1\nchecksum: md5:0\naddress: http://x/f\naddress: http://y/f\n"
-    )
+    text = f"# comment\n\n{BLOCK}\nfile: f\nsize: 1\nchecksum: md5:0\naddress: http://x/f\naddress: http://y/f\n"
     source = parse(text)["a"]
     assert source.title == "b: c"
     assert source.files[0].addresses == ("http://x/f", "http://y/f")

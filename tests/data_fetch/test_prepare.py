@@ -33,9 +33,7 @@ def gtsrb_files(pack):
             f"{test}/00000.ppm": ppm(70),
             f"{test}/GT-final_test.test.csv": "Filename;Width;Height\r\n",
         },
-        "truth": {
-            "GT-final_test.csv": f"{HEADER}00000.ppm;53;54;6;5;48;49;7\r\n00001.ppm;42;45;5;5;36;40;3\r\n"
-        },
+        "truth": {"GT-final_test.csv": f"{HEADER}00000.ppm;53;54;6;5;48;49;7\r\n00001.ppm;42;45;5;5;36;40;3\r\n"},
     }
 
 
@@ -69,9 +67,7 @@ def test_gtsrb_images_and_labels_meet(pack, tmp_path, gtsrb_files):
         ("training", "GTSRB/Final_Training/Images/00014/GT-00014.csv", HEADER, "00000_00000.ppm"),
     ],
 )
-def test_gtsrb_that_does_not_fit_together_is_refused(
-    pack, tmp_path, gtsrb_files, archive, name, replacement, said
-):
+def test_gtsrb_that_does_not_fit_together_is_refused(pack, tmp_path, gtsrb_files, archive, name, replacement, said):
     gtsrb_files[archive][name] = replacement
     with pytest.raises(ValueError, match=said):
         prepare_gtsrb(pack, tmp_path, gtsrb_files)

@@ -79,9 +79,7 @@ def test_another_split_is_refused():
 
 
 def test_repr_is_one_short_line():
-    assert repr(Dataset("d", **arrays())) == (
-        "Dataset('d': 6 + 3 images (4, 5, 3), 3 classes, bounds=(0.0, 1.0))"
-    )
+    assert repr(Dataset("d", **arrays())) == ("Dataset('d': 6 + 3 images (4, 5, 3), 3 classes, bounds=(0.0, 1.0))")
 
 
 @pytest.fixture

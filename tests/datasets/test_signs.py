@@ -31,9 +31,7 @@ def red(face):
 def on_circle(face, radius, points=72):
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
     half = face.shape[0] / 2
-    return face[
-        (half * (1 + radius * np.sin(angle))).astype(int), (half * (1 + radius * np.cos(angle))).astype(int)
-    ]
+    return face[(half * (1 + radius * np.sin(angle))).astype(int), (half * (1 + radius * np.cos(angle))).astype(int)]
 
 
 def test_there_is_a_face_for_every_class_of_gtsrb():
@@ -59,9 +57,7 @@ def test_stop_is_a_red_octagon_with_white_letters():
     assert 0.2 < letters < 0.7
 
 
-@pytest.mark.parametrize(
-    "name", ["Speed limit (100km/h)", "Speed limit (20km/h)", "No passing", "No vehicles"]
-)
+@pytest.mark.parametrize("name", ["Speed limit (100km/h)", "Speed limit (20km/h)", "No passing", "No vehicles"])
 def test_prohibitions_have_a_closed_red_ring_around_white(name):
     face = draw_face(class_number(name), 200)
     assert red(on_circle(face, 0.83)).all()
@@ -84,9 +80,7 @@ def test_left_and_right_are_mirror_images_and_not_the_same(right, left):
     assert abs(a - b).mean() > 8
 
 
-@pytest.mark.parametrize(
-    ("label", "size", "match"), [(43, 32, "label.*43"), (-1, 32, "label"), (0, 7, "size.*7")]
-)
+@pytest.mark.parametrize(("label", "size", "match"), [(43, 32, "label.*43"), (-1, 32, "label"), (0, 7, "size.*7")])
 def test_a_face_that_does_not_exist_is_refused(label, size, match):
     with pytest.raises(ValueError, match=match):
         draw_face(label, size)
