@@ -82,7 +82,7 @@ class Explorer:
             heading = widgets.HTML(f"<b>{escape(self.question)}</b>")
             self._widget = widgets.VBox(
                 [heading, controls, self.layout(), self.status, link],
-                layout=widgets.Layout(overflow="visible", padding="4px 0"),
+                layout=widgets.Layout(overflow="visible", padding="4px"),
             )
             self._shown(self.draw)
         return self._widget
@@ -119,7 +119,7 @@ def labelled_slider(
     tooltip: str,
     *,
     continuous: bool = True,
-    width: int = 360,
+    width: int = 320,
 ) -> widgets.SelectionSlider:
     """A slider over labelled values (a screen reader hears the label, not an exponent)."""
     return widgets.SelectionSlider(
@@ -128,7 +128,7 @@ def labelled_slider(
     )  # fmt: skip
 
 
-def int_slider(label: str, low: int, high: int, value: int, tooltip: str, *, width: int = 360) -> widgets.IntSlider:
+def int_slider(label: str, low: int, high: int, value: int, tooltip: str, *, width: int = 320) -> widgets.IntSlider:
     """A slider over whole numbers."""
     return widgets.IntSlider(
         description=label, min=low, max=high, value=value, tooltip=tooltip, continuous_update=True,

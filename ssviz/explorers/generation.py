@@ -82,7 +82,8 @@ class GenerationExplorer(Explorer):
             self._pictures.append(image)
             boxes.append(box)
         row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="12px")
-        return widgets.Box([self._curves, *boxes], layout=row)
+        pictures = widgets.HBox(boxes, layout=widgets.Layout(grid_gap="12px"))  # wrap together or not at all
+        return widgets.Box([self._curves, pictures], layout=row)
 
     def draw(self) -> None:
         """Follow the controls; only a new image, learning rate or objective computes anything."""

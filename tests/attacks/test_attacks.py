@@ -38,6 +38,7 @@ def model(data):
     stack = [
         layers.Flatten(),
         layers.Dense(16, "relu", name="hidden"),
+        layers.Dropout(0.2),
         layers.Dense(4, "softmax", name="head"),
     ]
     model = tiny.fill(keras.Sequential([layers.Input((12, 12, 1)), *stack]))

@@ -1,0 +1,168 @@
+"""The explorers without a browser: update them, look at what they show."""
+
+import json
+
+import numpy as np
+import pytest
+
+import ssviz
+from ssviz.attacks import Attacked, precision_reduction
+from ssviz.effectiveness import METHODS, effectiveness
+from ssviz.explorers import GenerationExplorer, MancExplorer, MissingRateExplorer
+from ssviz.explorers.base import PLOTLY_MIME
+
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return ssviz.load_model("signs-cnn7")
+
+
+@pytest.fixture(scope="module")
+def images():
+    from ssviz.datasets.signs import render
+
+    return render(np.arange(12), seed=5).astype(np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def bag(model, images):
+    return ssviz.generate(model, images, itr_max=15, progress=False)
+
+
+@pytest.fixture
+def generation(model, images):
+    return GenerationExplorer(model, images[:2], itr_max=12)
+
+
+@pytest.fixture
+def cover(model, bag):
+    return MancExplorer(ssviz.active_neurons(model, bag), bag.samples, k=5, trials=50)
+
+
+@pytest.fixture
+def missing(model, images, bag):
+    attacks = [precision_reduction(model, bits) for bits in (2, 4)]
+    return MissingRateExplorer(effectiveness(model, attacks, images, bag, n_s_max=4))
+
+
+EXPLORERS = ("generation", "cover", "missing")
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_displays_a_widget_and_a_figure_for_where_no_kernel_runs(name, request):
+    explorer = request.getfixturevalue(name)
+    bundle = explorer._repr_mimebundle_()
+    assert {WIDGET_MIME, PLOTLY_MIME} <= bundle.keys()
+    assert bundle[PLOTLY_MIME]["data"]
+    explorer.static = True
+    assert WIDGET_MIME not in explorer._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_control_has_a_label_and_a_tooltip(name, request):
+    for control in request.getfixturevalue(name).controls.values():
+        assert control.description
+        assert control.tooltip
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_unknown_control_or_value_is_refused_by_name(name, request):
+    explorer = request.getfixturevalue(name)
+    with pytest.raises(ValueError, match="nonsense"):
+        explorer.update(nonsense=1)
+    first = next(iter(explorer.controls))
+    with pytest.raises(ValueError, match=first):
+        explorer.update(**{first: "no such value"})
+
+
+def test_an_error_in_a_callback_is_shown(generation, monkeypatch):
+    assert generation.widget
+
+    def broken() -> None:
+        raise RuntimeError("the disk is <full>")
+
+    monkeypatch.setattr(generation, "draw", broken)
+    generation.controls["amplification"].value = 30
+    assert "RuntimeError: the disk is &lt;full&gt;" in generation.status.value
+    assert "Traceback" in generation.status.value
+
+
+def test_epsilon_stops_earlier_and_computes_nothing(generation, monkeypatch):
+    assert generation.widget
+    samples = generation.ascent()
+    monkeypatch.setattr("ssviz.explorers.generation.generate", None)  # a call would raise
+    before = generation._pictures[1].value
+    generation.update(epsilon=0.2)
+    t = generation._curves.data[2].x[0]
+    assert samples.distance[t, 0] <= 0.2 < samples.distance[t + 1, 0]
+    assert generation._curves.data[2].y[0] == pytest.approx(samples.sensitivity[t, 0])
+    assert generation._pictures[1].value != before
+    assert f"iteration <b>{t}</b>" in generation.status.value
+
+
+def test_a_new_learning_rate_runs_once_and_moves_the_curve(generation):
+    assert generation.widget
+    before = generation._curves.data[0].y
+    generation.update(lr=5e-3)
+    fast = generation.ascent()
+    assert not np.array_equal(before, generation._curves.data[0].y)
+    assert fast.settings["lr"] == 5e-3
+    generation.update(lr=1e-3)
+    generation.update(lr=5e-3)
+    assert generation.ascent() is fast
+
+
+def test_amplification_changes_only_the_difference(generation):
+    assert generation.widget
+    original, sample, difference = (picture.value for picture in generation._pictures)
+    generation.update(amplification=40)
+    assert [p.value for p in generation._pictures[:2]] == [original, sample]
+    assert generation._pictures[2].value != difference
+
+
+def test_reset_brings_every_control_back(generation):
+    assert generation.widget
+    generation.update(epsilon=0.5, amplification=33)
+    generation.reset()
+    assert generation.controls["epsilon"].value == np.inf
+    assert generation.controls["amplification"].value == 10
+
+
+def test_n_s_shows_prefixes_of_one_selection(cover):
+    assert cover.widget
+    grid = cover._grid.value
+    cover.update(n_s=5)
+    assert cover._grid.value != grid
+    assert cover._curves.data[-1].x == (5,)
+    assert f"{cover.selection.covered[4].sum()} of {cover.selection.n_neurons}" in cover.status.value
+
+
+def test_missing_rates_follow_attack_and_n_s(missing):
+    assert missing.widget
+    missing.update(attack="compression to 4 bits", n_s=4)
+    rates = missing.result.rates["compression to 4 bits"]
+    assert missing._curves.data[-1].x == (4, 4, 4)
+    for trace, method in zip(missing._curves.data, METHODS, strict=False):
+        np.testing.assert_allclose(trace.y, np.maximum(rates[method], 1e-9))
+    assert f"{rates[METHODS[0]][3]:.2%}" in missing.status.value
+
+
+def test_static_figures_hold_a_frame_or_a_menu_entry_for_every_step(generation, cover, missing):
+    figure = generation.static_figure()
+    assert len(figure.frames) == len(figure.layout.sliders[0].steps) == 10
+    assert len(cover.static_figure().frames) == 5
+    (menu,) = missing.static_figure().layout.updatemenus
+    assert [button.label for button in menu.buttons] == list(missing.result.attacks)
+    assert len(json.dumps(json.loads(figure.to_json()))) < 400_000
+
+
+def test_attacks_of_one_name_are_averaged(model, images, bag):
+    weak, strong = precision_reduction(model, 8), precision_reduction(model, 2)
+    same_name = [Attacked("rounding", a.model, None, None, None, a.changed) for a in (weak, strong)]
+    both = effectiveness(model, same_name, images, bag, n_s_max=2)
+    each = effectiveness(model, [weak, strong], images, bag, n_s_max=2)
+    assert both.attacks == ("rounding",)
+    mean = np.mean([each.rates[name][METHODS[1]] for name in each.attacks], axis=0)
+    np.testing.assert_allclose(both.rates["rounding"][METHODS[1]], mean)
