@@ -10,6 +10,8 @@ from ssviz.coverage_odds import _rank, rank_probabilities, wilson_interval
 from ssviz.evaluation import detection_matrix, manc_missing_rates, missing_rate, samples_needed
 from ssviz.manc import manc, packed
 
+pytestmark = pytest.mark.core
+
 
 def flags(detecting, n):
     return np.arange(n) < detecting

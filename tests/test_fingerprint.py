@@ -11,6 +11,8 @@ import pytest
 from ssviz.fingerprint import Fingerprint, FingerprintError
 from ssviz.outputs import parse
 
+pytestmark = pytest.mark.core
+
 N, CLASSES = 6, 4
 OUTPUTS = ["top-1", "top-3", "p-dec-2", "top-1-p-dec-2", "p", "top-2-p"]
 

@@ -5,6 +5,8 @@ import pytest
 
 from ssviz.manc import manc, random_coverage
 
+pytestmark = pytest.mark.core
+
 
 def random_map(n=30, neurons=200, seed=0):
     rng = np.random.default_rng(seed)

@@ -5,6 +5,8 @@ import pytest
 
 from ssviz.outputs import Answer, Probabilities, Top1, TopK, TopKProbabilities, parse
 
+pytestmark = pytest.mark.core
+
 
 def random_pairs(n=4000, classes=8, seed=0):
     """Probabilities before and after a small change of the logits, many of them close to a tie."""

@@ -207,3 +207,15 @@ def test_errors_name_the_argument(x, names, message):
 def test_only_keras_models():
     with pytest.raises(TypeError, match=r"model must be a keras\.Model; received function"):
         sensitivity(lambda x: x, tiny.vectors())
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_mixed_precision_model_has_a_head_too(policy):
+    """S is computed in float32 from the half-precision features; both ways see the same features."""
+    try:
+        keras.config.set_dtype_policy(policy)
+        model = tiny.dense(keras.layers.Dense(4, name="head"), keras.layers.Softmax(dtype="float32"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    x = tiny.vectors()
+    np.testing.assert_allclose(sensitivity(model, x), sensitivity(model, x, layers=["head"]), rtol=1e-5)
