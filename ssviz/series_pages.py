@@ -18,9 +18,8 @@ from jinja2.runtime import Context
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from plotly.io import to_html
-from plotly.offline import get_plotlyjs
 
+from ssviz.figures.offline import embedded, plotly_script
 from ssviz.files import atomic_write
 from ssviz.notebook_hygiene import without_progress
 
@@ -58,7 +57,7 @@ class _PageExporter(HTMLExporter):
 
 def write_plotlyjs(folder: Path) -> None:
     """Write plotly.min.js, which every page of the folder loads, unless it is there."""
-    path, source = folder / "plotly.min.js", get_plotlyjs().encode()
+    path, source = folder / "plotly.min.js", plotly_script()
     if not path.exists() or path.stat().st_size != len(source):
         with atomic_write(path) as temporary:
             temporary.write_bytes(source)
@@ -112,14 +111,7 @@ def _figures_as_html(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     figures = [output for output in outputs if _PLOTLY_MIME in output.get("data", {})]
     for number, output in enumerate(figures, start=1):
         figure = output.data.pop(_PLOTLY_MIME)
-        output.data["text/html"] = to_html(
-            {"data": figure.get("data", []), "layout": figure.get("layout", {})},
-            config={"responsive": True, "displaylogo": False},
-            include_plotlyjs=False,
-            full_html=False,
-            div_id=f"figure-{number}",
-            validate=False,
-        )
+        output.data["text/html"] = embedded(figure, div_id=f"figure-{number}")
     return notebook
 
 
