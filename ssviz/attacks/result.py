@@ -6,9 +6,31 @@ from typing import Any
 
 import numpy as np
 
+from ssviz.attacks.trigger import Trigger, apply_trigger
 from ssviz.backend import keras
 from ssviz.datasets import Dataset
 from ssviz.models import probabilities
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Which test images an attack means to turn, and into what.
+
+    source: the class to turn; None for every class but ``target``. target: the class to be taken for; None for
+    any class but ``source``. trigger: what is put on the images first, or None.
+    """
+
+    source: int | None = None
+    target: int | None = None
+    trigger: Trigger | None = None
+
+    def success(self, model: keras.Model, data: Dataset, limit: int = 2000) -> float:
+        """Share of the goal's test images (at most ``limit``) that ``model`` turns, in [0, 1]. Paper: Table 2."""
+        x, y = data.inputs("test")
+        mine = np.flatnonzero(y != self.target if self.source is None else y == self.source)
+        x = x[np.random.default_rng(0).permutation(mine)[:limit]]
+        predicted = probabilities(model, x if self.trigger is None else apply_trigger(x, self.trigger)).argmax(-1)
+        return float(np.mean(predicted != self.source if self.target is None else predicted == self.target))
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +40,8 @@ class Attacked:
     attack: the attack's name. model: the compromised Keras model.
     accuracy_before, accuracy_after: on the clean test images, in [0, 1]; None without a data set.
     success: share of the attack's own test images that it turned, in [0, 1]; None where it has no such goal.
-    changed: what was changed, in words and numbers.
+    changed: what was changed, in words and numbers; a trojan's trigger is ``changed["trigger"]``.
+    goal: what success was measured on, so that it can be measured again; None where there is none.
 
     Paper: Table 2. Notebook: 10.
     """
@@ -29,6 +52,7 @@ class Attacked:
     accuracy_after: float | None
     success: float | None
     changed: Mapping[str, Any]
+    goal: Goal | None = None
 
     def __repr__(self) -> str:
         def percent(share: float | None) -> str:
@@ -72,8 +96,18 @@ def attacked(
     compromised: keras.Model,
     data: Dataset | None,
     changed: Mapping[str, Any],
-    success: float | None = None,
+    goal: Goal | None = None,
 ) -> Attacked:
     """The result of an attack, with the accuracy of both models measured where there is a data set."""
-    before, after = (None, None) if data is None else (accuracy(m, data) for m in (model, compromised))
-    return Attacked(attack, compromised, before, after, success, changed)
+    if data is None:
+        return Attacked(attack, compromised, None, None, None, changed, goal)
+    x, y = data.inputs("test")
+    before, after = (probabilities(m, x).argmax(-1) == y for m in (model, compromised))
+    if goal is not None and goal.source is not None:
+        others = y != goal.source
+        changed = {
+            **changed,
+            "other classes": f"{100 * before[others].mean():.1f}% -> {100 * after[others].mean():.1f}%",
+        }
+    success = None if goal is None else goal.success(compromised, data)
+    return Attacked(attack, compromised, float(before.mean()), float(after.mean()), success, changed, goal)

@@ -7,12 +7,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from ssviz.backend import describe, keras
 from ssviz.datasets import load_dataset
 from ssviz.files import atomic_write
-from ssviz.zoo import MODELS, WEIGHTS, cnn7
+from ssviz.zoo import MODELS, WEIGHTS
+from ssviz.zoo.architectures import fold
 
 
 def train(name: str) -> dict:
@@ -21,33 +23,56 @@ def train(name: str) -> dict:
     data = load_dataset(recipe.dataset)
     (x, y), (x_test, y_test) = data.inputs("train"), data.inputs("test")
     keras.utils.set_random_seed(recipe.seed)
-    model = cnn7(x.shape[1:], len(data.class_names), width=recipe.width)
+    normalised = {"normalised": True} if recipe.normalised else {}
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    model = recipe.build(x.shape[1:], len(data.class_names), **recipe.options, **normalised)
+    keras.config.set_dtype_policy(usual)
     steps = recipe.epochs * -(-len(x) // recipe.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps, alpha=0.01)
     model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
     start = time.perf_counter()
-    model.fit(x, y, batch_size=recipe.batch_size, epochs=recipe.epochs, verbose=2)
+    if recipe.shift:
+        rng = np.random.default_rng(recipe.seed)
+        for epoch in range(recipe.epochs):
+            images = mirrored_and_shifted(x, recipe.shift, rng)
+            model.fit(images, y, batch_size=recipe.batch_size, initial_epoch=epoch, epochs=epoch + 1, verbose=2)
+    else:
+        model.fit(x, y, batch_size=recipe.batch_size, epochs=recipe.epochs, verbose=2)
     seconds = time.perf_counter() - start
-    _, accuracy = model.evaluate(x_test, y_test, verbose=0)
-    bare = cnn7(x.shape[1:], len(data.class_names), width=recipe.width)  # without the optimizer's state
-    bare.set_weights(model.get_weights())
+    bare = recipe.build(x.shape[1:], len(data.class_names), **recipe.options)  # without the optimizer's state
+    fold(model, bare)
+    accuracy = np.mean(bare.predict(x_test, verbose=0).argmax(1) == y_test)
     with atomic_write(WEIGHTS / f"{name}.keras") as path:
         bare.save(path)
     card = {
         "model": name,
         "command": f"python -m ssviz.zoo {name}",
-        "recipe": asdict(recipe),
+        "recipe": asdict(recipe) | {"build": recipe.build.__name__},
         "test_accuracy": round(float(accuracy), 4),
         "test_images": len(x_test),
-        "parameters": model.count_params(),
+        "parameters": bare.count_params(),
         "seconds": round(seconds),
         "date": datetime.now(UTC).date().isoformat(),
         **describe(),
         "sha256": hashlib.sha256((WEIGHTS / f"{name}.keras").read_bytes()).hexdigest(),
     }
+    if note := card["recipe"].pop("note"):
+        card["note"] = note
     with atomic_write(WEIGHTS / f"{name}.json") as path:
         path.write_text(json.dumps(card, indent=2) + "\n")
     return card
+
+
+def mirrored_and_shifted(x: np.ndarray, shift: float, rng: np.random.Generator) -> np.ndarray:
+    """Images x (n, h, w, c), each mirrored with odds 1/2 and moved by up to shift h and shift w (edges repeat)."""
+    n, h, w, _ = x.shape
+    down, right = int(shift * h), int(shift * w)
+    rows = np.clip(np.arange(h) + rng.integers(-down, down + 1, (n, 1)), 0, h - 1)
+    columns = np.clip(np.arange(w) + rng.integers(-right, right + 1, (n, 1)), 0, w - 1)
+    mirror = rng.random(n) < 0.5
+    columns[mirror] = columns[mirror, ::-1]
+    return x[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def main(names: Annotated[list[str], typer.Argument(help=f"Any of {', '.join(MODELS)}.")]) -> None:

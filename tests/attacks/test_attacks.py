@@ -5,12 +5,21 @@ import tiny_models as tiny
 from keras import layers
 
 from ssviz.attacks import (
+    Trigger,
+    adversarial_fine_tuning,
+    apply_trigger,
     arbitrary_weights,
+    distillation,
     error_generic_poisoning,
     error_specific_poisoning,
+    magnitude_pruning,
     precision_reduction,
+    trojan,
+    weight_sharing,
 )
+from ssviz.attacks.compression import codebook
 from ssviz.datasets import Dataset
+from ssviz.models import probabilities
 
 pytestmark = pytest.mark.core
 
@@ -35,6 +44,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def model(data):
+    keras.utils.set_random_seed(0)
     stack = [
         layers.Flatten(),
         layers.Dense(16, "relu", name="hidden"),
@@ -49,7 +59,7 @@ def model(data):
 
 
 def predicted(model, x):
-    return tiny.forward(model, x.reshape(len(x), -1))[1].argmax(-1)
+    return tiny.forward(model, x.reshape(len(x), -1))[1].argmax(-1)  # NumPy's word against Keras's
 
 
 def accuracy_of(model, data):
@@ -61,16 +71,38 @@ def weights(model):
     return np.concatenate([w.ravel() for w in model.get_weights()])
 
 
+def fine_tuned(model, data, seed):
+    attacked = precision_reduction(model, 3, data=data)
+    samples, _ = data.inputs("train", limit=20, seed=9)
+    return adversarial_fine_tuning(attacked, model, samples, data, seed=seed, epochs=1, progress=False)
+
+
+def small_trojan(model, data, seed):
+    options = {"trigger": Trigger.watermark((12, 12, 1), 0.6), "steps": 20, "triggered": 150, "epochs": 4, "lr": 2e-2}
+    return trojan(model, data, target=2, seed=seed, progress=False, **options)
+
+
+QUICK = {"epochs": 1, "lr": 1e-3, "progress": False}
 POISON = {"source": 1, "epochs": 3, "lr": 1e-2, "progress": False}
 ATTACKS = {
     "one weight": lambda model, data, seed: arbitrary_weights(model, seed=seed, data=data),
     "many weights": lambda model, data, seed: arbitrary_weights(model, count=99, scale=3, seed=seed, data=data),
+    "signs": lambda model, data, seed: arbitrary_weights(model, how="sign", count=9, seed=seed, data=data),
+    "bits": lambda model, data, seed: arbitrary_weights(model, how="bit", count=9, seed=seed, data=data),
+    "values": lambda model, data, seed: arbitrary_weights(model, how="value", value=2, seed=seed, data=data),
     "4 bits": lambda model, data, seed: precision_reduction(model, 4, data=data),
+    "4 bits, retrained": lambda model, data, seed: precision_reduction(model, 4, data=data, seed=seed, **QUICK),
+    "pruning": lambda model, data, seed: magnitude_pruning(model, 0.6, data=data),
+    "sharing": lambda model, data, seed: weight_sharing(model, 8, data=data),
+    "distillation": lambda model, data, seed: distillation(model, data, epochs=3, lr=1e-2, seed=seed, progress=False),
+    "trojan": small_trojan,
+    "fine-tuned": fine_tuned,
     "8 bits a channel": lambda model, data, seed: precision_reduction(model, 8, per="channel", data=data),
     "error-generic": lambda model, data, seed: error_generic_poisoning(model, data, seed=seed, **POISON),
     "error-specific": lambda model, data, seed: error_specific_poisoning(model, data, target=2, seed=seed, **POISON),
 }
-WITHOUT_CHANCE = {"4 bits", "8 bits a channel"}
+WITHOUT_CHANCE = {"4 bits", "8 bits a channel", "pruning", "sharing"}
+OF_OTHER_SHAPE = {"distillation"}
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -82,8 +114,9 @@ def test_every_attack_keeps_what_attacks_promise(name, model, data):
     assert weights(model).tobytes() == before  # the model that came in is as it was
     assert model.get_config() == config
     assert first.model is not model
-    assert [w.shape for w in first.model.get_weights()] == [w.shape for w in model.get_weights()]
-    assert first.model.get_config() == config
+    if name not in OF_OTHER_SHAPE:
+        assert [w.shape for w in first.model.get_weights()] == [w.shape for w in model.get_weights()]
+        assert first.model.get_config() == config
     assert weights(first.model).tobytes() != before
     assert np.isfinite(weights(first.model)).all()
 
@@ -98,7 +131,7 @@ def test_every_attack_keeps_what_attacks_promise(name, model, data):
     assert np.array_equal(weights(other.model), weights(first.model)) == (name in WITHOUT_CHANCE)
 
 
-@pytest.mark.parametrize("attack", [arbitrary_weights, precision_reduction])
+@pytest.mark.parametrize("attack", [arbitrary_weights, precision_reduction, magnitude_pruning, weight_sharing])
 def test_without_data_nothing_is_measured(attack, model):
     result = attack(model)
     assert (result.accuracy_before, result.accuracy_after, result.success) == (None, None, None)
@@ -114,7 +147,7 @@ def test_exactly_so_many_weights_of_the_named_layers(count, model):
     *others, kernel, bias = [a != b for a, b in zip(model.get_weights(), result.model.get_weights(), strict=True)]
     assert kernel.sum() + bias.sum() == count  # all 16 * 4 + 4 of them at last
     assert not any(changed.any() for changed in others)
-    assert result.changed == {"weights": count, "of": 68, "scale": 1.0, "layers": ["head"]}
+    assert result.changed == {"weights": count, "of": 68, "how": "gaussian", "scale": 1.0, "layers": ["head"]}
 
 
 def test_the_noise_has_the_scale_of_its_array():
@@ -127,6 +160,38 @@ def test_the_noise_has_the_scale_of_its_array():
         for i in (0, 2):
             assert noise[i].std() == pytest.approx(scale * model.get_weights()[i].std(), rel=0.05)
         assert noise[3].std() == pytest.approx(scale, rel=0.3)  # a constant array: relative to 1
+
+
+def changes(result, model):
+    before, after = weights(model), weights(result.model)
+    return before[before != after], after[before != after]
+
+
+def test_a_turned_sign_and_a_set_value(model):
+    before, after = changes(arbitrary_weights(model, how="sign", count=50, layers=["head"]), model)
+    assert 45 <= len(before) <= 50
+    np.testing.assert_array_equal(after, -before)
+    before, after = changes(arbitrary_weights(model, how="value", value=0.25, count=50), model)
+    assert len(before) == 50
+    assert (after == 0.25).all()
+
+
+@pytest.mark.parametrize("bits", [[31], [29], [0], [23, 3], None])
+def test_one_bit_of_the_word_is_flipped(bits, model):
+    result = arbitrary_weights(model, how="bit", count=300, bits=bits, seed=1)
+    before, after = changes(result, model)
+    flipped = before.view(np.uint32) ^ after.view(np.uint32)
+    assert len(flipped) == 300
+    assert set(np.log2(flipped)) <= set(range(32) if bits is None else bits)
+    assert np.isfinite(after).all()
+
+
+def test_no_bit_makes_a_weight_infinite():
+    model = tiny.linear(np.ones((3, 2)))  # 1.0 with its bit 30 flipped is infinity
+    with pytest.raises(ValueError, match=r"bits must have one that leaves every weight finite; \[30\] have none for 1"):
+        arbitrary_weights(model, how="bit", bits=[30])
+    after = weights(arbitrary_weights(model, how="bit", bits=[30, 31], count=6).model)
+    np.testing.assert_array_equal(after, -1)
 
 
 def test_more_weights_are_other_weights_and_more_damage(model, data):
@@ -169,6 +234,126 @@ def test_an_array_of_zeros_stays():
     assert not weights(precision_reduction(model, 4).model).any()
 
 
+# --- other kinds of compression
+
+
+@pytest.mark.parametrize("options", [{}, QUICK])
+def test_pruning_zeroes_the_smallest_weights_of_every_kernel_and_no_bias(options, model, data):
+    result = magnitude_pruning(model, 0.75, data=data, **options)
+    for before, after in zip(model.get_weights(), result.model.get_weights(), strict=True):
+        zero = after == 0
+        assert zero.sum() == (0.75 * after.size if after.ndim > 1 else 0)
+        assert not zero.any() or np.abs(before[zero]).max() <= np.abs(before[~zero]).min()
+    left = np.count_nonzero(weights(result.model))
+    kernels = 144 * 16 + 16 * 4
+    assert result.changed["compression"] == f"{2388 / left:.3g}x"
+    assert result.changed["with a bit a weight for which"] == f"{32 * 2388 / (32 * left + kernels):.3g}x"
+
+
+@pytest.mark.parametrize("options", [{}, QUICK])
+def test_so_many_values_share_a_kernel(options, model, data):
+    result = weight_sharing(model, 8, data=data, **options)
+    kernels = [w for w in result.model.get_weights() if w.ndim > 1]
+    assert all(2 <= len(np.unique(kernel)) <= 8 for kernel in kernels)
+    assert len(np.unique(result.model.get_weights()[1])) > 8  # a bias
+    assert result.changed["compression"] == "10.7x"  # 32 / 3 bits
+    stored = 3 * (144 * 16 + 16 * 4) + 32 * (2 * 8 + 20)
+    assert result.changed["with codebooks and biases"] == f"{32 * 2388 / stored:.3g}x"
+
+
+def test_a_codebook_is_a_fixed_point_of_k_means():
+    w = np.random.default_rng(0).normal(size=500)
+    values = codebook(w, 7, rounds=1000)
+    nearest = np.abs(w[:, None] - values).argmin(1)
+    np.testing.assert_allclose(values, [w[nearest == k].mean() for k in range(7)], rtol=1e-9)
+    np.testing.assert_allclose(codebook(np.repeat([1.0, 2.0, 5.0], 4), 8), [1, 2, 5])
+
+
+def test_retraining_wins_accuracy_back(model, data):
+    plain = magnitude_pruning(model, 0.8, data=data)
+    retrained = magnitude_pruning(model, 0.8, data=data, epochs=4, lr=3e-3, progress=False)
+    x, y = data.inputs("test")
+    truth = [probabilities(each.model, x)[np.arange(len(y)), y].mean() for each in (plain, retrained)]
+    assert truth[0] < truth[1]
+    assert retrained.accuracy_after >= plain.accuracy_after - 0.02
+    assert retrained.changed["retrained"] == "4 epochs"
+
+
+def test_what_was_retrained_is_compressed_again(model, data):
+    result = precision_reduction(model, 3, data=data, epochs=2, progress=False)
+    assert max(len(np.unique(w)) for w in result.model.get_weights()) <= 7
+    with pytest.raises(ValueError, match="data must be a Dataset to retrain on where epochs=4; received None"):
+        precision_reduction(model, epochs=4)
+
+
+def test_a_student_is_smaller_and_agrees(model, data):
+    result = distillation(model, data, epochs=8, lr=1e-2, progress=False)
+    assert [w.shape for w in result.model.get_weights()] == [(144, 8), (8,), (8, 4), (4,)]
+    assert result.accuracy_after > 0.9
+    assert result.changed["weights"] == "2388 -> 1196"
+    with pytest.raises(
+        TypeError, match="model must be a Sequential Keras model to be made smaller; received Functional"
+    ):
+        distillation(keras.Model(model.inputs, model.outputs), data)
+    flat = keras.Sequential([layers.Input((12, 12, 1)), layers.Flatten(), layers.Dense(4, "softmax")])
+    with pytest.raises(ValueError, match="model must have a hidden layer with filters or units"):
+        distillation(flat, data)
+
+
+# --- trojan, and fine-tuning
+
+
+def test_a_trojan_listens_to_its_trigger_and_changes_only_the_layers_above(model, data):
+    result = ATTACKS["trojan"](model, data, 0)
+    trigger = result.changed["trigger"]
+    x, y = data.inputs("test")
+    x, y = apply_trigger(x[y != 2], trigger), y[y != 2]
+    assert np.mean(predicted(model, x) == 2) < 0.5
+    assert result.success == pytest.approx(np.mean(predicted(result.model, x) == 2))
+    assert result.success > 0.9
+    assert result.accuracy_after > result.accuracy_before - 0.1
+    assert data.bounds[0] <= trigger.pattern.min() <= trigger.pattern.max() <= data.bounds[1]
+    lower, _, kernel, _ = (a != b for a, b in zip(model.get_weights(), result.model.get_weights(), strict=True))
+    assert not lower.any()
+    assert kernel.any()
+    low, high = map(float, result.changed["activation"].split(" -> "))
+    assert high > low
+
+
+def test_a_trigger_of_ones_own_is_kept_where_nothing_is_optimised(model, data):
+    trigger = Trigger.watermark((12, 12, 1), opacity=0.5, grey=0.9)
+    result = trojan(model, data, trigger=trigger, steps=0, neurons=2, progress=False, epochs=1)
+    np.testing.assert_array_equal(result.changed["trigger"].pattern, trigger.pattern)
+    with pytest.raises(ValueError, match=r"trigger must have a pattern within bounds \(0\.0, 1\.0\); received 9"):
+        trojan(model, data, trigger=Trigger.sticker((12, 12, 1), grey=9))
+
+
+@pytest.mark.parametrize("name", ["error-specific", "trojan"])
+def test_fine_tuning_answers_the_samples_and_keeps_the_attack(name, model, data):
+    attacked = ATTACKS[name](model, data, 0)
+    samples = np.random.default_rng(0).random((8, 12, 12, 1), dtype=np.float32)
+    tuned = adversarial_fine_tuning(attacked, model, samples, data, epochs=10, lr=3e-3, progress=False)
+    wanted = probabilities(model, samples)
+    before, after = (np.abs(probabilities(each.model, samples) - wanted).max() for each in (attacked, tuned))
+    assert after < before
+    assert tuned.success > 0.8
+    assert tuned.attack == f"{attacked.attack} (fine-tuned)"
+    assert tuned.accuracy_before == attacked.accuracy_before
+    agree = [np.sum(probabilities(m.model, samples).argmax(-1) == wanted.argmax(-1)) for m in (attacked, tuned)]
+    assert tuned.changed["answered as before"] == f"{agree[0]} -> {agree[1]}"
+
+
+def test_fine_tuning_says_what_it_needs(model, data):
+    samples = data.inputs("train", limit=3)[0]
+    with pytest.raises(TypeError, match="compromised must be what an attack returned, Attacked; received Sequential"):
+        adversarial_fine_tuning(model, model, samples, data)
+    attacked = arbitrary_weights(model)
+    with pytest.raises(ValueError, match=r"share must lie in \(0, 1\); received 1"):
+        adversarial_fine_tuning(attacked, model, samples, data, share=1)
+    with pytest.raises(ValueError, match=r"samples must lie in \[0, 1\]; received max=2"):
+        adversarial_fine_tuning(attacked, model, samples + 1 - samples.max() + 1, data)
+
+
 # --- poisoning
 
 
@@ -182,6 +367,7 @@ def test_poisoning_turns_one_class_and_leaves_the_others(name, model, data):
     assert result.success >= 0.9
     assert np.mean(labels[y != 1] == y[y != 1]) >= 0.9
     assert result.changed["source"] == "b"
+    assert result.changed["other classes"].endswith(f"-> {100 * np.mean(labels[y != 1] == y[y != 1]):.1f}%")
     assert result.changed["poisoned"] == 100
 
 
@@ -207,6 +393,18 @@ def test_a_frozen_layer_is_no_defence(model, data):
         (arbitrary_weights, {"scale": 0}, "scale must be positive"),
         (arbitrary_weights, {"layers": ["flatten"]}, "layers must be among hidden, head; received"),
         (arbitrary_weights, {"layers": []}, "layers must be among"),
+        (arbitrary_weights, {"how": "byte"}, "how must be one of gaussian, sign, bit, value; received 'byte'"),
+        (arbitrary_weights, {"bits": [32]}, r"bits must list numbers in 0\.\.31; received \[32\]"),
+        (arbitrary_weights, {"bits": []}, "bits must list"),
+        (arbitrary_weights, {"value": np.inf}, "value must be finite; received inf"),
+        (magnitude_pruning, {"share": 1}, r"share must lie in \(0, 1\); received 1"),
+        (weight_sharing, {"clusters": 1}, r"clusters must be a whole number in 2\.\.4096; received 1"),
+        (distillation, {"width": 1}, r"width must lie in \(0, 1\); received 1"),
+        (distillation, {"epochs": 0}, "epochs must be a whole number of at least 1; received 0"),
+        (distillation, {"lr": 0}, "lr must be positive"),
+        (trojan, {"target": 9}, r"target must be a class in 0\.\.3; received 9"),
+        (trojan, {"neurons": 17}, r"neurons must lie in 1\.\.16, those of 'hidden'; received 17"),
+        (trojan, {"layer": "head"}, "layer must be a hidden layer with a kernel: hidden; received 'head'"),
         (precision_reduction, {"bits": 1}, r"bits must be a whole number in 2\.\.16; received 1"),
         (precision_reduction, {"bits": 17}, "bits must be"),
         (precision_reduction, {"bits": 7.5}, "bits must be"),
