@@ -65,8 +65,7 @@ def _poisoned(attack: str, model: keras.Model, data: Dataset, wrong_labels: Call
     rng = np.random.default_rng(seed)
     x, y = data.inputs("train", limit=clean, seed=seed)
     keep = y != goal.source
-    low, high = data.bounds
-    poison = low + (high - low) * data.x_train[data.y_train == goal.source].astype(np.float32) / 255
+    poison = data.scaled(data.x_train[data.y_train == goal.source])
     x = np.concatenate([x[keep], poison])
     y = np.concatenate([y[keep], wrong_labels(rng, len(poison))])
     compromised = fine_tuned(

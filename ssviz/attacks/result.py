@@ -84,12 +84,6 @@ def _unfrozen(layer: keras.Layer) -> keras.Layer:
     return type(layer).from_config({**config, "trainable": True} if "trainable" in config else config)
 
 
-def accuracy(model: keras.Model, data: Dataset) -> float:
-    """Share of the test images of ``data`` that ``model`` classifies correctly, in [0, 1]."""
-    x, y = data.inputs("test")
-    return float(np.mean(probabilities(model, x).argmax(-1) == y))
-
-
 def attacked(
     attack: str,
     model: keras.Model,

@@ -77,9 +77,13 @@ class Dataset:
         if limit is not None:
             chosen = np.random.default_rng(seed).permutation(len(x))[:limit]
             x, y = x[chosen], y[chosen]
+        return self.scaled(x), y
+
+    def scaled(self, x: np.ndarray) -> np.ndarray:
+        """uint8 images (n, height, width, channels) as model inputs: float32 in bounds."""
         low, high = self.bounds
         unit = np.divide(x, 255, dtype=np.float32)
-        return (unit if (low, high) == (0, 1) else low + (high - low) * unit), y
+        return unit if (low, high) == (0, 1) else low + (high - low) * unit
 
     def __repr__(self) -> str:
         return (

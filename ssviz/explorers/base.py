@@ -50,6 +50,7 @@ class Explorer:
         unknown = [name for name in values if name not in self.controls]
         if unknown:
             raise ValueError(f"controls are {', '.join(self.controls)}; received {', '.join(unknown)}.")
+        self._build()
         self._quiet = True
         try:
             for name, value in values.items():
@@ -63,29 +64,34 @@ class Explorer:
 
     def reset(self) -> None:
         """Every control back to where it started."""
+        self._build()
         self.update(**self._start)
 
     @property
     def widget(self) -> widgets.Widget:
         """The live widget: controls above, display below. Built, and drawn once, when first asked for."""
-        if self._widget is None:
-            self._start = {name: control.value for name, control in self.controls.items()}
-            for control in self.controls.values():
-                control.observe(self._changed, "value")
-            button = widgets.Button(description="Reset", icon="undo", tooltip="Every control back to its start",
-                                    layout=widgets.Layout(width="96px"))  # fmt: skip
-            button.on_click(lambda _: self._shown(self.reset))
-            style = "color:var(--jp-content-link-color,#0072B2);text-decoration:underline"
-            link = widgets.HTML(f'<a href="{PAPER}" target="_blank" rel="noopener" style="{style}">{self.paper}</a>')
-            row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="4px 20px")
-            controls = widgets.Box([*self.controls.values(), button], layout=row)
-            heading = widgets.HTML(f"<b>{escape(self.question)}</b>")
-            self._widget = widgets.VBox(
-                [heading, controls, self.layout(), self.status, link],
-                layout=widgets.Layout(overflow="visible", padding="4px"),
-            )
-            self._shown(self.draw)
+        self._build()
         return self._widget
+
+    def _build(self) -> None:
+        if self._widget is not None:
+            return
+        self._start = {name: control.value for name, control in self.controls.items()}
+        for control in self.controls.values():
+            control.observe(self._changed, "value")
+        button = widgets.Button(description="Reset", icon="undo", tooltip="Every control back to its start",
+                                layout=widgets.Layout(width="96px"))  # fmt: skip
+        button.on_click(lambda _: self._shown(self.reset))
+        style = "color:var(--jp-content-link-color,#0072B2);text-decoration:underline"
+        link = widgets.HTML(f'<a href="{PAPER}" target="_blank" rel="noopener" style="{style}">{self.paper}</a>')
+        row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="4px 20px")
+        controls = widgets.Box([*self.controls.values(), button], layout=row)
+        heading = widgets.HTML(f"<b>{escape(self.question)}</b>")
+        self._widget = widgets.VBox(
+            [heading, controls, self.layout(), self.status, link],
+            layout=widgets.Layout(overflow="visible", padding="4px"),
+        )
+        self._shown(self.draw)
 
     def _changed(self, change: Any) -> None:
         if not self._quiet:

@@ -77,6 +77,14 @@ def test_an_unknown_control_or_value_is_refused_by_name(name, request):
         explorer.update(**{first: "no such value"})
 
 
+def test_update_and_reset_need_no_display_first(cover):
+    cover.update(n_s=4)
+    assert "<b>" in cover.status.value
+    assert cover._curves.data[-1].x == (4,)
+    cover.reset()
+    assert cover.controls["n_s"].value == 2
+
+
 def test_an_error_in_a_callback_is_shown(generation, monkeypatch):
     assert generation.widget
 
