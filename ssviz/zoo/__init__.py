@@ -48,6 +48,17 @@ class Recipe:
 MODELS = {
     "signs-cnn7": Recipe("signs", cnn7, {"width": 16}, epochs=10),
     "gtsrb-cnn7": Recipe("gtsrb", cnn7, {"width": 32}, epochs=8),
+    "cifar10-cnn7": Recipe(
+        "cifar10",
+        cnn7,
+        {"width": 48, "dropout": 0.3},
+        epochs=20,
+        batch_size=128,
+        normalised=True,
+        shift=0.125,
+        precision="mixed_bfloat16",
+        note="The pixels of this copy of CIFAR-10 went through JPEG, which costs some accuracy.",
+    ),
     "att-mlp": Recipe(
         "att_faces",
         mlp,
