@@ -10,7 +10,7 @@ from tqdm import tqdm
 from ssviz.backend import compiled, keras, value_and_gradient
 from ssviz.models import Classifier, as_samples
 from ssviz.samples import SensitiveSamples
-from ssviz.sensitivity import log_sensitivity_of
+from ssviz.sensitivity import log_sensitivity, log_sensitivity_of, log_tie
 
 ops = keras.ops
 BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
@@ -27,6 +27,7 @@ def generate(
     itr_max: int = 1000,
     bounds: tuple[float, float] = (0.0, 1.0),
     objective: str = "log",
+    k: int | None = None,
     layers: Sequence[str] | None = None,
     constraint: str = "stop",
     tolerance: float | None = None,
@@ -40,8 +41,11 @@ def generate(
     model: a Keras classifier. x0: natural samples v_0, (n, ...), within ``bounds`` = (p, q).
     epsilon: largest distance ||v - v_0||, in units of the input; None for no limit. norm: "l2" or "linf".
     lr: Adam's learning rate, in units of the input. itr_max: most iterations.
-    objective: "log" ascends log S, which moves confident inputs too; "paper" ascends S itself.
-    layers: names of the layers whose weights are W; by default the last layer.
+    objective: "log" ascends log S, which moves confident inputs too; "paper" ascends S itself; "ties" goes where
+    the ``k`` likeliest classes have equal probabilities and S is large: there the top-1 label changes with about
+    1 - 1/k of all compromised models ("log" ends at ties of two). For its last half ``lr`` falls linearly to 0, to
+    end at the tie: let it finish, in 200 iterations or so. k: 2 (the default) to the number of classes.
+    layers: names of the layers whose weights are W; by default the last layer (always with "ties").
     constraint: "stop" ends a sample's ascent before the step that would leave the epsilon-ball (Algorithm 1 tests
     after that step and returns a sample just outside); "project" returns to the ball and goes on.
     tolerance: end a sample's ascent when log S rose by less than this in ten iterations (objective "log" only).
@@ -54,37 +58,61 @@ def generate(
     Paper: Eq. 7, Algorithm 1. Notebook: 04.
     """
     _check(epsilon, norm, lr, itr_max, bounds, objective, constraint, tolerance, batch_size, record)
+    _check_ties(objective, k, layers)
     x0 = as_samples(x0, bounds, "x0")
     classifier = Classifier.of(model, x0)
-    log_s = log_sensitivity_of(classifier, x0, layers)
-    step = compiled(
-        model,
-        ("step", objective, constraint, norm, None if layers is None else tuple(layers)),
-        _ascent_step(log_s, objective, constraint, norm),
-    )
-    final = compiled(model, ("log sensitivity", None if layers is None else tuple(layers)), log_s)
+    log_s, key = log_sensitivity_of(classifier, x0, layers), None if layers is None else tuple(layers)
+    final, ascended = compiled(model, ("log sensitivity", key), log_s), log_s
+    if objective == "ties":
+        k = 2 if k is None else int(k)
+        ascended = _log_s_towards_ties(classifier, k)
+    step = _ascent_step(ascended, objective, constraint, norm)
+    step = compiled(model, ("step", objective, k, constraint, norm, key), step)
     nudge = np.random.default_rng(seed).choice(np.float32([-1, 1]), x0.shape[1:])
-    limits = (lr, *bounds, np.inf if epsilon is None else epsilon)
+    rates = learning_rates(lr, itr_max, decay=objective == "ties")
+    limits = (*bounds, np.inf if epsilon is None else epsilon)
     limits = [ops.convert_to_tensor(value, "float32") for value in limits]
 
     batches = np.array_split(np.arange(len(x0)), -(-len(x0) // (batch_size or len(x0))))
-    parts, iterations_left = [], itr_max
+    parts = []
     with tqdm(total=itr_max * len(batches), desc="Sensitive-Samples", disable=not progress, leave=False) as bar:
         for batch in batches:
-            parts.append(_ascend(step, final, x0[batch], iterations_left, tolerance, record, nudge, limits, bar))
+            parts.append(_ascend(step, final, x0[batch], rates, tolerance, record, nudge, limits, bar))
             if parts[-1]["interrupted"]:
-                iterations_left = 0  # the batches to come stay as they are
+                rates = rates[:0]  # the batches to come stay as they are
     settings = {
         "epsilon": epsilon, "norm": norm, "lr": lr, "itr_max": itr_max, "bounds": tuple(bounds),
-        "objective": objective, "layers": layers and list(layers), "constraint": constraint, "tolerance": tolerance,
+        "objective": objective, "k": k, "layers": layers and list(layers), "constraint": constraint,
+        "tolerance": tolerance,
     }  # fmt: skip
     return SensitiveSamples.join(parts, settings)
+
+
+def _log_s_towards_ties(classifier: Classifier, k: int) -> Callable:
+    """batch (n, ...) -> log S (n,), but with the gradient of ``log_tie``: one pass gives the record and the way."""
+    bias = classifier.require_head().use_bias
+    if k > (classes := classifier.head.units):
+        raise ValueError(f"k must be at most the number of classes, {classes}; received {k}.")
+
+    def value(batch: Any) -> Any:
+        z, h = classifier.logits_and_features(batch)
+        tie = log_tie(z, h, k, bias=bias)
+        return ops.stop_gradient(log_sensitivity(z, h, bias=bias)) + (tie - ops.stop_gradient(tie))
+
+    return value
+
+
+def learning_rates(lr: float, itr_max: int, *, decay: bool) -> np.ndarray:
+    """Adam's learning rate in each iteration, float32 (itr_max,): lr, or with ``decay`` lr for the first half and
+    then falling linearly to 2 lr / itr_max, so that the last steps do not leave the tie that they approach."""
+    left = 1 - np.arange(itr_max) / itr_max
+    return np.float32(lr * np.minimum(1, 2 * left) if decay else np.full(itr_max, lr))
 
 
 def _ascent_step(log_s: Callable, objective: str, constraint: str, norm: str) -> Callable:
     """One iteration of Algorithm 1 for a batch: lines 13 to 18, with Adam (Section 4.3) for line 17."""
 
-    def step(x: Any, m: Any, v: Any, t: Any, moving: Any, x0: Any, nudge: Any, lr: Any, low: Any, high: Any,
+    def step(x: Any, m: Any, v: Any, t: Any, lr: Any, moving: Any, x0: Any, nudge: Any, low: Any, high: Any,
              epsilon: Any) -> tuple:  # fmt: skip
         each = (-1,) + (1,) * (len(x.shape) - 1)  # a scalar per sample, against the samples
         value, g = value_and_gradient(log_s, x)  # lines 13-16: all outputs at once
@@ -107,10 +135,10 @@ def _ascent_step(log_s: Callable, objective: str, constraint: str, norm: str) ->
     return step
 
 
-def _ascend(step: Callable, final: Callable, x0: np.ndarray, itr_max: int, tolerance: float | None, record: str,
+def _ascend(step: Callable, final: Callable, x0: np.ndarray, rates: np.ndarray, tolerance: float | None, record: str,
             nudge: np.ndarray, limits: list, bar: tqdm) -> dict[str, Any]:  # fmt: skip
     """Algorithm 1's loop for one batch; what is recorded, by the names of SensitiveSamples' fields."""
-    n = len(x0)
+    n, itr_max = len(x0), len(rates)
     start = ops.convert_to_tensor(x0)
     state = (start, ops.zeros_like(start), ops.zeros_like(start))
     moving, stopped, iterations = np.ones(n, bool), np.full(n, "itr_max"), np.zeros(n, np.int64)
@@ -118,7 +146,8 @@ def _ascend(step: Callable, final: Callable, x0: np.ndarray, itr_max: int, toler
     done, interrupted = (0, state, moving, stopped, iterations), itr_max == 0
     try:
         for t in range(1, itr_max + 1):
-            state, *found = step(*state, ops.convert_to_tensor(float(t)), moving, start, nudge, *limits)
+            now = (ops.convert_to_tensor(number) for number in np.float32((t, rates[t - 1])))
+            state, *found = step(*state, *now, moving, start, nudge, *limits)
             value, still, d, db = map(ops.convert_to_numpy, found)
             stopped = np.where(moving & ~still, "epsilon", stopped)
             moving, iterations = still, iterations + still
@@ -186,7 +215,7 @@ def _check(epsilon: Any, norm: str, lr: float, itr_max: int, bounds: Any, object
            tolerance: Any, batch_size: Any, record: str) -> None:  # fmt: skip
     choices = {
         "norm": (norm, ("l2", "linf")),
-        "objective": (objective, ("log", "paper")),
+        "objective": (objective, ("log", "paper", "ties")),
         "constraint": (constraint, ("stop", "project")),
         "record": (record, ("scalars", "samples")),
     }
@@ -203,5 +232,14 @@ def _check(epsilon: Any, norm: str, lr: float, itr_max: int, bounds: Any, object
         raise ValueError(f"bounds must be (p, q) with p < q; received {bounds!r}.")
     if constraint == "project" and epsilon is None:
         raise ValueError('constraint="project" needs an epsilon; received None.')
-    if tolerance is not None and objective == "paper":
-        raise ValueError('tolerance compares log S, so it needs objective="log"; received objective="paper".')
+    if tolerance is not None and objective != "log":
+        raise ValueError(f'tolerance compares log S, so it needs objective="log"; received objective="{objective}".')
+
+
+def _check_ties(objective: str, k: Any, layers: Any) -> None:
+    if objective != "ties" and k is not None:
+        raise ValueError(f'k counts the classes that tie, so it needs objective="ties"; received k={k!r}.')
+    if k is not None and (not isinstance(k, Integral) or k < 2):
+        raise ValueError(f"k must be a whole number of at least 2; received {k!r}.")
+    if objective == "ties" and layers is not None:
+        raise ValueError(f'layers must be None with objective="ties", whose W is the last layer; received {layers!r}.')

@@ -17,6 +17,7 @@ from ssviz.backend import compiled, jacobians, keras, map_samples
 from ssviz.models import Classifier, as_samples, in_batches, layers_named
 
 ops = keras.ops
+TIE_WEIGHT = 3.0  # of the spread, against the features' norm
 
 
 def sensitivity(
@@ -67,6 +68,24 @@ def log_sensitivity(logits: Any, features: Any, *, bias: bool = True) -> Any:
     """
     features_norm2 = ops.sum(ops.square(features), axis=-1)
     return log_softmax_jacobian_norm2(logits) + ops.log(features_norm2 + (1.0 if bias else 1e-37))
+
+
+def log_tie(logits: Any, features: Any, k: int, *, bias: bool = True) -> Any:
+    """What leads to a tie of the k likeliest classes (n,), from logits z (n, r) and features h (n, d):
+
+        mean log p_(1..k)  +  log(||h||^2 + 1)  -  TIE_WEIGHT * std z_(1..k).
+
+    The first term is largest where the k classes have 1/k each, and there the first two are log S + const, as
+    S = (1/k - 1/k^2)(||h||^2 + 1). Both are smooth at the tie and would leave it a little for larger features;
+    the spread's cone does not let them. The k classes are those of the current iterate. A network may have no tie of
+    so many classes near a sample: the spread then stays.
+
+    Paper: Eq. 6, where K classes tie. Notebook: 04.
+    """
+    log_p = ops.top_k(ops.log_softmax(logits, axis=-1), k)[0]
+    spread = ops.sqrt(ops.var(log_p, axis=-1) + 1e-8)  # of log p, which is that of z
+    features_norm2 = ops.sum(ops.square(features), axis=-1)
+    return ops.mean(log_p, axis=-1) + ops.log(features_norm2 + (1.0 if bias else 1e-37)) - TIE_WEIGHT * spread
 
 
 def log_softmax_jacobian_norm2(logits: Any) -> Any:

@@ -7,11 +7,11 @@ import pytest
 import tiny_models as tiny
 from keras import ops
 
-from ssviz import generate, generation, sensitivity
+from ssviz import generate, generation, probabilities, sensitivity
 from ssviz.backend import value_and_gradient
-from ssviz.generation import distance, project_ball, project_box, snr_db
+from ssviz.generation import distance, learning_rates, project_ball, project_box, snr_db
 from ssviz.models import Classifier
-from ssviz.sensitivity import log_sensitivity_of
+from ssviz.sensitivity import log_sensitivity, log_sensitivity_of, log_tie
 
 pytestmark = pytest.mark.core
 
@@ -156,6 +156,77 @@ def test_log_leaves_a_flat_place_with_the_seed():
 
 def test_the_same_run_twice(model):
     np.testing.assert_array_equal(run(model).trajectory, run(model).trajectory)
+
+
+# --- ties of k classes
+
+
+@pytest.fixture(scope="module")
+def logistic():
+    """Five classes, of which an input of 40 features can make any tie; the features are the input."""
+    return tiny.linear(4 * np.random.default_rng(0).normal(size=(40, 5)), np.zeros(5))
+
+
+def tied(model, k, **options):
+    return run(model, tiny.vectors(N, 40), objective="ties", **{"k": k, "itr_max": 200, **options})
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_the_top_k_classes_tie_and_s_is_that_of_a_tie(logistic, k):
+    result = tied(logistic, k)
+    p = np.sort(probabilities(logistic, result.samples), axis=1)[:, ::-1]
+    np.testing.assert_allclose(p[:, :k], 1 / k, rtol=0.02)
+    assert p[:, k:].max(initial=0) < 1e-3
+    assert (np.sort(probabilities(logistic, result.originals), axis=1)[:, -k] < 0.5 / k).any()  # not so at first
+    features_norm2 = np.square(result.samples.astype(np.float64)).sum(1)
+    np.testing.assert_allclose(result.sensitivity[-1], (1 / k - 1 / k**2) * (features_norm2 + 1), rtol=0.02)
+    assert (result.settings["objective"], result.settings["k"]) == ("ties", k)
+    assert result.samples.min() >= 0
+    assert result.samples.max() <= 1
+    assert_consistent(result, logistic)
+
+
+def test_ties_are_of_two_unless_k_says_more(logistic):
+    default = tied(logistic, None, itr_max=9)
+    np.testing.assert_array_equal(default.samples, tied(logistic, 2, itr_max=9).samples)
+    assert default.settings["k"] == 2
+    assert run(logistic, tiny.vectors(N, 40), itr_max=1).settings["k"] is None
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_at_a_tie_what_leads_there_is_log_s(k, bias):
+    z = np.where(np.arange(4) < k, 2.0, -40.0)[None].astype(np.float32)
+    h = tiny.vectors(1)
+    log_s = ops.convert_to_numpy(log_sensitivity(z, h, bias=bias))
+    np.testing.assert_allclose(ops.convert_to_numpy(log_tie(z, h, k, bias=bias)), log_s - np.log1p(-1 / k), atol=1e-3)
+    away = z + 0.1 * np.eye(4, dtype=np.float32)[:1]
+    assert ops.convert_to_numpy(log_tie(away, h, k, bias=bias)) < ops.convert_to_numpy(log_tie(z, h, k, bias=bias))
+
+
+def test_one_pass_records_log_s_and_climbs_to_the_tie(model):
+    x = ops.convert_to_tensor(tiny.vectors(N))
+    classifier = Classifier.of(model, tiny.vectors(N))
+    value, gradient = value_and_gradient(generation._log_s_towards_ties(classifier, 3), x)
+    np.testing.assert_allclose(ops.convert_to_numpy(value), np.log(sensitivity(model, x)), rtol=1e-5, atol=1e-6)
+    _, expected = value_and_gradient(lambda batch: log_tie(*classifier.logits_and_features(batch), 3), x)
+    np.testing.assert_allclose(ops.convert_to_numpy(gradient), ops.convert_to_numpy(expected), rtol=1e-5, atol=1e-6)
+
+
+def test_the_learning_rate_falls_towards_ties_only():
+    np.testing.assert_allclose(learning_rates(0.1, 4, decay=True), [0.1, 0.1, 0.1, 0.05])
+    np.testing.assert_allclose(learning_rates(0.1, 4, decay=False), [0.1] * 4)
+    np.testing.assert_allclose(learning_rates(0.1, 1, decay=True), [0.1])
+
+
+def test_ties_in_batches_and_in_a_ball(logistic):
+    whole = tied(logistic, 3, itr_max=30)
+    np.testing.assert_allclose(tied(logistic, 3, itr_max=30, batch_size=2).samples, whole.samples, atol=1e-5)
+    epsilon = float(np.median(whole.distance[20]))
+    held = tied(logistic, 3, itr_max=30, epsilon=epsilon)
+    assert (held.distance <= np.float32(epsilon)).all()
+    assert "epsilon" in held.stopped
+    np.testing.assert_array_equal(held.samples, whole.at(epsilon).samples)
 
 
 # --- the epsilon-ball
@@ -422,7 +493,7 @@ def test_repr_tells_the_result(model):
     ("options", "message"),
     [
         ({"norm": "l1"}, "norm must be 'l2' or 'linf'; received 'l1'"),
-        ({"objective": "S"}, "objective must be 'log' or 'paper'"),
+        ({"objective": "S"}, "objective must be 'log' or 'paper' or 'ties'"),
         ({"constraint": "clip"}, "constraint must be 'stop' or 'project'"),
         ({"record": "all"}, "record must be 'scalars' or 'samples'"),
         *(({"epsilon": value}, "epsilon must be a positive number") for value in (0, -1, np.nan, np.inf, "1")),
@@ -433,6 +504,11 @@ def test_repr_tells_the_result(model):
         *(({"bounds": value}, r"bounds must be \(p, q\)") for value in ((1, 0), (0, 0.5, 1), 1, None)),
         ({"constraint": "project"}, 'constraint="project" needs an epsilon'),
         ({"objective": "paper", "tolerance": 0.1}, 'tolerance .* objective="log"'),
+        ({"objective": "ties", "tolerance": 0.1}, 'tolerance .* objective="log"; received objective="ties"'),
+        ({"objective": "ties", "layers": ["head"]}, 'layers must be None with objective="ties"'),
+        *(({"objective": "ties", "k": value}, "k must be a whole number of at least 2") for value in (1, 2.5, "2")),
+        ({"objective": "ties", "k": 5}, "k must be at most the number of classes, 4; received 5"),
+        *(({"objective": name, "k": 2}, 'k .* objective="ties"; received k=2') for name in ("log", "paper")),
         ({"layers": ["fc8"]}, "layers must name layers"),
     ],
 )

@@ -4,12 +4,13 @@ import os
 from functools import partial
 
 import h5py
+import keras
 import numpy as np
 import pytest
 import tiny_models as tiny
 from keras import layers
 
-from ssviz import load_model, probabilities, zoo
+from ssviz import generate, load_model, probabilities, sensitivity, zoo
 from ssviz.datasets import signs
 from ssviz.zoo import architectures
 from ssviz.zoo.__main__ import mirrored_and_shifted
@@ -135,7 +136,9 @@ def test_what_is_not_the_published_vggface_is_refused(small_vggface):
         load_model("vggface-vgg16")
 
 
-def test_the_full_vggface_has_the_published_shape():
+def test_the_full_vggface_has_the_published_shape_and_gives_sensitive_samples():
+    """With random weights: 145 million take 2 GB and seconds, so the model is built once."""
+    keras.utils.set_random_seed(0)
     model = architectures.vggface_vgg16()
     assert (model.input_shape, model.output_shape) == ((None, 224, 224, 3), (None, 2622))
     assert model.count_params() == 145_002_878
@@ -143,6 +146,15 @@ def test_the_full_vggface_has_the_published_shape():
         *("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3"),
         *("conv4_1", "conv4_2", "conv4_3", "conv5_1", "conv5_2", "conv5_3", "fc6", "fc7", "fc8"),
     ]
+    image = tiny.images(1, (224, 224, 3))
+    s = sensitivity(model, image)
+    assert np.isfinite(s).all()
+    assert (s > 0).all()
+    result = generate(model, image, itr_max=3, progress=False)
+    np.testing.assert_allclose(result.sensitivity[0], s, rtol=1e-4)
+    assert (np.diff(result.sensitivity, axis=0) > 0).all()
+    assert result.samples.min() >= 0
+    assert result.samples.max() <= 1
 
 
 def test_signs_are_recognised():
