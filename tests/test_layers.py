@@ -12,12 +12,12 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; names of one row may import each other. "__init__" is ssviz itself, the five calls.
 LAYERS = [
     ("cli", "series", "series_pages", "notebook_hygiene", "kernels"),
-    ("explorers",),
+    ("explorers", "reproduction"),
     ("lab",),
     ("figures",),
     ("__init__",),
-    ("effectiveness", "reproduction"),
-    ("evaluation", "coverage_odds"),
+    ("effectiveness",),
+    ("evaluation", "coverage_odds", "false_positives", "serving"),
     ("attacks",),
     ("fingerprint", "fingerprint_file", "endpoints"),
     ("generation", "samples", "manc", "outputs"),
