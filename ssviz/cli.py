@@ -96,19 +96,33 @@ def kernel(
 
 @app.command()
 def reproduce(
-    dataset: Annotated[str, typer.Option(help="gtsrb, or signs for a quick look.")] = "gtsrb",
-    seeds: Annotated[int, typer.Option(help="Compromised models of each poisoning attack.", min=1)] = 3,
-    output: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("results"),
+    dataset: Annotated[str, typer.Option(help="gtsrb, cifar10, att_faces, lfw, signs, or all.")] = "gtsrb",
+    table: Annotated[list[str] | None, typer.Option(help="2 to 6, or one of the others; may be repeated.")] = None,
+    figure: Annotated[list[str] | None, typer.Option(help="3 to 5; may be repeated.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the reports, one subfolder a data set.")] = Path("results"),
+    workers: Annotated[int, typer.Option(help="Processes that make compromised models.", min=1)] = 1,
+    seeds: Annotated[int, typer.Option(help="Compromised models of every attack.", min=1)] = 5,
+    fresh: Annotated[bool, typer.Option(help="Forget what earlier runs on this data set finished.")] = False,
 ) -> None:
-    """Measure Table 3, missing rates of every attack here, and write it beside the paper's numbers."""
-    from ssviz import reproduction
+    """Measure the paper's tables and figures and write them, beside its numbers, to a folder.
 
+    Without --table and --figure: all of them, and what explains them (recipes, false-positives, ties, norms,
+    choices). Interrupted, it goes on where it stopped when started again.
+    """
+    from ssviz import reproduction
+    from ssviz.reproduction.plan import CASES
+    from ssviz.reproduction.report import write
+
+    targets = [f"table{t}" if t.isdigit() else t for t in table or []] + [f"figure{f}" for f in figure or []]
     try:
-        done = reproduction.reproduce_table_3(dataset, seeds=seeds)
+        for name in CASES if dataset == "all" else [dataset]:
+            lab, made = reproduction.reproduce(
+                name, targets or reproduction.TARGETS, workers=workers, seeds=seeds, fresh=fresh
+            )
+            for path in write(lab, made, out, seeds=seeds, whole=not targets):
+                typer.echo(path)
     except (ValueError, OSError) as error:
         raise _fail(error) from error
-    for path in reproduction.write(done, output):
-        typer.echo(path)
 
 
 def working_copy(source: Path, target: Path) -> Path:

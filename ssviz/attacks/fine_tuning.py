@@ -30,10 +30,10 @@ def adversarial_fine_tuning(
 
     compromised: what the attack returned; its model is left as it is. reference: the intact model. samples: (n, ...)
     Sensitive-Samples of ``reference`` that the adversary generated, from other originals than the customer's.
-    clean: training images, and the attack's (a poisoned class, triggered images), on which the model is held to
-    its own answers, so that the attack stays. share: of the training set that are samples, repeated as needed, in
-    (0, 1). epochs, lr, batch_size: of Adam. ``changed`` adds how many samples agree with ``reference``, before and
-    after. Raises TypeError or ValueError naming a wrong argument.
+    clean: training images, and as many of the attack's (a poisoned class, triggered images), on which the model is
+    held to its own answers, so that the attack stays. share: of the training set that are samples, repeated as
+    needed, in (0, 1). epochs, lr, batch_size: of Adam. ``changed`` adds how many samples agree with ``reference``,
+    before and after. Raises TypeError or ValueError naming a wrong argument.
 
     Paper: Section 5.4, Table 6. Notebook: 12.
     """
@@ -47,7 +47,7 @@ def adversarial_fine_tuning(
     goal = compromised.goal
     x, _ = data.inputs("train", limit=clean, seed=seed)
     if goal is not None and goal.source is not None:
-        x = np.concatenate([x, data.inputs("train")[0][data.y_train == goal.source]])
+        x = np.concatenate([x, data.scaled(data.x_train[data.y_train == goal.source][:clean])])
     if goal is not None and goal.trigger is not None:
         x = np.concatenate([x, apply_trigger(x, goal.trigger)])
     repeats = max(1, round(share / (1 - share) * len(x) / len(samples)))

@@ -3,11 +3,13 @@
 from ssviz.figures.effectiveness import missing_rates, missing_rates_of_all
 from ssviz.figures.generation import ascent, ascent_with_images
 from ssviz.figures.manc import coverage, coverage_with_grid, neuron_grid
+from ssviz.figures.recipes import ascents
 from ssviz.figures.sheet import before_after, image_sheet
 
 __all__ = [
     "ascent",
     "ascent_with_images",
+    "ascents",
     "before_after",
     "coverage",
     "coverage_with_grid",

@@ -4,6 +4,7 @@ import base64
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -95,3 +96,22 @@ def test_coverage_draws_manc_and_chance():
     np.testing.assert_allclose(by_name["MANC"].y, selection.coverage)
     np.testing.assert_allclose(by_name["random, mean"].y, chance.mean)
     assert len(figures.coverage_with_grid(selection, chance).frames) == 4
+
+
+def test_ascents_of_recipes_have_a_line_and_a_band_each():
+    t = np.arange(4)
+    rows = pd.concat(
+        pd.DataFrame({"recipe": recipe, "quantity": quantity, "iteration": t, "low": 0.5 + t, "median": 1.0 + t,
+                      "high": 2.0 + t})
+        for recipe in ("ours", "the paper's recipe") for quantity in ("S", "snr")
+    )  # fmt: skip
+    figure = figures.ascents(rows)
+    lines = [trace for trace in figure.data if trace.line.width]
+    assert [line.name for line in lines if line.showlegend] == ["ours", "the paper's recipe"]
+    assert len(lines) == 4
+    assert len({line.line.dash for line in lines}) == 2
+    assert len([trace for trace in figure.data if trace.fill == "tonexty"]) == 4
+    for line in lines:
+        np.testing.assert_array_equal(line.y, 1.0 + t)
+    assert figure.layout.yaxis.type == "log"
+    assert figure.layout.yaxis2.type != "log"
