@@ -62,7 +62,7 @@ _MADE = {
     "recipes": _Target(lambda lab, m: tables.recipes(lab, _answers(lab, m)), sections.section_recipes, _plain),
     "false-positives": _Target(lambda lab, m: _false_positives(lab), sections.section_false_positives),
     "ties": _Target(why.coin, sections.section_ties, _plain),
-    "norms": _Target(lambda lab, m: why.norms(lab), sections.section_norms),
+    "norms": _Target(lambda lab, m: _norms(lab), sections.section_norms),
     "choices": _Target(why.choices, sections.section_choices, _plain),
 }
 
@@ -153,6 +153,13 @@ def _answers(lab: Laboratory, results: Sequence[Measured]) -> dict:
     return {recipe: {attack: np.stack(rows) for attack, rows in by.items()} for recipe, by in found.items()}
 
 
+def _norms(lab: Laboratory) -> pd.DataFrame:
+    return lab.kept("norms", ("reproduction/why.py", "generation.py", "sensitivity.py"), lambda: why.norms(lab))
+
+
 def _false_positives(lab: Laboratory) -> pd.DataFrame:
-    samples = {"natural images": lab.data.inputs("test")[0], "Sensitive-Samples": lab.bag()[0].samples}
-    return pd.DataFrame(map(asdict, false_positives(lab.model, samples, outputs=lab.outputs)))
+    def make() -> pd.DataFrame:
+        samples = {"natural images": lab.data.inputs("test")[0], "Sensitive-Samples": lab.bag()[0].samples}
+        return pd.DataFrame(map(asdict, false_positives(lab.model, samples, outputs=lab.outputs)))
+
+    return lab.kept("false-positives", ("false_positives.py", "serving.py", "generation.py", "sensitivity.py"), make)

@@ -3,13 +3,15 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ssviz import zoo
 from ssviz.attacks import Attacked, Goal, Trigger
@@ -81,6 +83,12 @@ class Laboratory:
         """bool (n,), which of the bag's samples that were test images a figure may show."""
         _, labels = self.data.inputs("test", limit=BAG)
         return ~np.isin(labels, CASES[self.dataset].undrawn)
+
+    def kept(self, kind: str, modules: tuple[str, ...], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """A data frame that depends on this model, this data and the code of ``modules``, made once."""
+        how = {**self._source, "code": code(*modules)}
+        arrays = self.parts.get(kind, how, lambda: {"csv": np.array(make().to_csv(index=False))})
+        return pd.read_csv(StringIO(str(arrays["csv"])))
 
     @cached_property
     def _source(self) -> dict[str, str]:

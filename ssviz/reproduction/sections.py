@@ -10,7 +10,7 @@ import pandas as pd
 from ssviz import paper
 from ssviz.effectiveness import METHODS
 from ssviz.reproduction.plan import CASES
-from ssviz.reproduction.tables import MANC, N_S, PLAIN, on_the_paper
+from ssviz.reproduction.tables import MANC, N_S, PLAIN, RANDOM, on_the_paper
 
 NAMES = {"att_faces": "AT&T faces", "lfw": "LFW faces", "gtsrb": "GTSRB", "cifar10": "CIFAR-10", "signs": "signs"}
 THE_PAPER = "the paper ({})"
@@ -56,6 +56,7 @@ def section_2(dataset: str, rows: pd.DataFrame) -> Section:
         shown.append({
             "attack": attack, "models": len(mine), "accuracy before": f"{mine.accuracy_before.iloc[0]:.2f}",
             "accuracy after": spread(mine.accuracy_after, 2), "success": spread(mine.success),
+            "other classes": _others(mine.changed),
             "the paper": _paper_success(attack), "the paper's data": paper.measured_on(attack) or "–",
             "compression": (re.findall(r"compression: ([\d.]+x)", mine.changed.iloc[0]) or ["–"])[0],
             "seconds": spread(mine.seconds, 0),
@@ -67,6 +68,14 @@ def section_2(dataset: str, rows: pd.DataFrame) -> Section:
     note += " data. Seconds with all that the attack measures, on the device named below."
     return Section("table2", "Table 2: the models, and what the attacks do", rows,
                    f"{note}\n\n{markdown(pd.DataFrame(shown))}")  # fmt: skip
+
+
+def _others(changed: pd.Series) -> str:
+    """Accuracy before, and after, on the classes that the attack did not mean, where it names one."""
+    found = [re.findall(r"other classes: ([\d.]+)% -> ([\d.]+)%", text) for text in changed]
+    if not all(found):
+        return "–"
+    return f"{found[0][0][0]} -> " + spread([float(after) for ((_, after),) in found])
 
 
 def _paper_success(attack: str) -> str:
@@ -155,12 +164,13 @@ def section_6(dataset: str, rows: pd.DataFrame) -> Section:
     shown = []
     for attack in paper.TABLE_6:
         for when, name in (("before", attack), ("after", f"{attack} (fine-tuned)")):
-            mine = rows[(rows.attack == name) & (rows.samples == MANC)]
-            shown.append({"attack": attack, "fine-tuning": when, **_by_n_s(mine, range(1, 6))})
+            for method in (RANDOM, MANC):
+                mine = rows[(rows.attack == name) & (rows.samples == method)]
+                shown.append({"attack": attack, "fine-tuning": when, "samples": method, **_by_n_s(mine, range(1, 6))})
             theirs = paper.TABLE_6[attack][when == "after"]
-            shown.append({"attack": attack, "fine-tuning": f"{when}, {THE_PAPER.format('GTSRB')}",
+            shown.append({"attack": attack, "fine-tuning": when, "samples": THE_PAPER.format("GTSRB"),
                           **{f"N_S = {n}": f"{v:.2f}" for n, v in enumerate(theirs, 1)}})  # fmt: skip
-    note = "Missing rates in % of Sensitive-Samples + MANC, top-1 labels only; mean (lowest to highest)."
+    note = "Missing rates in %, top-1 labels only; mean (lowest to highest). The paper's are with MANC."
     return Section("table6", "Table 6: adversarial fine-tuning", rows,
                    f"{note}\n\n{markdown(pd.DataFrame(shown))}")  # fmt: skip
 
@@ -172,9 +182,8 @@ def section_figure_3(dataset: str, rows: pd.DataFrame) -> Section:
         last = mine.iteration.max()
         for t in sorted({t for t in (0, 10, 20, 50, 100, 200, 500, 1000, last) if t <= last}):
             at = mine[mine.iteration == t].set_index("quantity")
-            cells = {q: f"{at['median'][q]:.3g} ({at.low[q]:.3g} to {at.high[q]:.3g})" if q in at.index else "–"
-                     for q in ("S", "snr")}  # fmt: skip
-            shown.append({"recipe": recipe, "iteration": f"{t}", "S": cells["S"], "SNR (dB)": cells["snr"]})
+            words = {q: f"{short(its['median'])} ({short(its.low)} to {short(its.high)})" for q, its in at.iterrows()}
+            shown.append({"recipe": recipe, "iteration": f"{t}", "S": words["S"], "SNR (dB)": words.get("snr", "–")})
     note = "Median (quartiles) of the samples, epsilon removed as in the paper's figure."
     return Section("figure3", "Figure 3: sensitivity against similarity", rows,
                    f"{note}\n\n{markdown(pd.DataFrame(shown))}")  # fmt: skip
@@ -259,4 +268,6 @@ def short(value: object) -> object:
     """A number to three digits, as text; anything else as it is."""
     if not isinstance(value, float | np.floating):
         return value
-    return "–" if pd.isna(value) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    if pd.isna(value) or np.isinf(value):
+        return "–" if pd.isna(value) else "∞"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -371,6 +371,15 @@ def test_poisoning_turns_one_class_and_leaves_the_others(name, model, data):
     assert result.changed["poisoned"] == 100
 
 
+def test_no_more_images_are_poisoned_than_asked_for(model, data):
+    few, all_of_them = (
+        error_specific_poisoning(model, data, target=2, poisoned=poisoned, **POISON) for poisoned in (7, 100)
+    )
+    assert few.changed["poisoned"] == 7
+    assert all_of_them.changed["poisoned"] == 100
+    assert few.success < all_of_them.success
+
+
 def test_a_frozen_layer_is_no_defence(model, data):
     frozen = keras.models.clone_model(model)
     frozen.set_weights(model.get_weights())

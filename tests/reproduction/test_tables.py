@@ -18,7 +18,7 @@ OUTPUTS = ("top-1", "p-dec-2")
 def measured(attack, seed=0, natural=0.01, bag=0.5, manc=None, success=1.0):
     """A compromised model that a share ``natural`` of 1000 images and ``bag`` of 100 samples detect."""
     facts = {"accuracy_before": 0.97, "accuracy_after": 0.95 + seed / 100, "success": success, "seconds": 2.0,
-             "changed": {"bits": "8", "compression": "4x"}}  # fmt: skip
+             "changed": {"compression": "4x", "other classes": "98.0% -> 97.5%"}}  # fmt: skip
     detect = [np.tile(np.arange(n) < share * n, (2, 1)) for n, share in ((1000, natural), (100, bag))]
     manc = 0.5 ** np.arange(1, 31) if manc is None else np.asarray(manc)
     return Measured(attack, seed, facts, *detect, np.empty((100, 3)), {"top-1": manc, "p-dec-2": manc[:1]})
@@ -82,8 +82,8 @@ def test_table_2_names_the_papers_data_and_the_compression():
     rows = tables.table_2(None, [measured("error-specific poisoning"), measured("compression to 8 bits", success=None)])
     text = sections.section_2("gtsrb", rows).markdown
     assert "(the paper: 95.6%)" in text
-    assert "| **error-specific poisoning** | 1 | 97.00 | 95.00 | 100.0 | 87.3 | GTSRB |" in text
-    assert "| – | accuracy 86.94 | CIFAR-10 | 4x |" in text
+    assert "| **error-specific poisoning** | 1 | 97.00 | 95.00 | 100.0 | 98.0 -> 97.5 | 87.3 | GTSRB |" in text
+    assert "| – | 98.0 -> 97.5 | accuracy 86.94 | CIFAR-10 | 4x |" in text
 
 
 def test_tables_4_and_6_stand_beside_the_papers():
@@ -93,8 +93,8 @@ def test_tables_4_and_6_stand_beside_the_papers():
     assert "| trojan | 2 | 25.00 | 0.00 |" in text
     names = [f"error-{kind} poisoning{after}" for kind in ("generic", "specific") for after in ("", " (fine-tuned)")]
     text = sections.section_6("gtsrb", tables.missing_rates([measured(n) for n in names], OUTPUTS)).markdown
-    assert "| error-generic poisoning | after, the paper (GTSRB) | 4.82 | 0.01 |" in text
-    assert text.count("| before |") == text.count("| after |") == 2
+    assert "| error-generic poisoning | after | the paper (GTSRB) | 4.82 | 0.01 |" in text
+    assert text.count("| before | sensitive + MANC |") == text.count("| after | sensitive + MANC |") == 2
 
 
 def test_efficiency_is_the_ratio_of_samples():
