@@ -176,11 +176,13 @@ def norms(folder: Path, found: list[str]) -> str:
 
 
 def choices(folder: Path, found: list[str]) -> str:
-    """Missing rates (%) at N_S = 3, by change and by way of choosing."""
+    """Missing rates (%) at N_S = 3, by change and by way of choosing; the share of shuffled maps as good as MANC."""
     shown = []
     for dataset in found:
         rows = _rows(folder, dataset, "choices")
-        wide = rows[rows.n_s == 3].pivot_table(index="change", columns="choice", values="missing", sort=False)
+        at = rows[rows.n_s == 3]
+        wide = at.pivot_table(index="change", columns="choice", values="missing", sort=False)
+        wide["MANC by luck"] = at[at.choice == "MANC"].set_index("change")["by luck"]
         for change, row in wide.iterrows():
             if change in (*ATTACKS, "one weight", "one neuron", "the whole layer"):
                 shown.append({"data": NAMES[dataset], "change": change, **{k: short(v) for k, v in row.items()}})

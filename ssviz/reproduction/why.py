@@ -16,9 +16,10 @@ from ssviz.manc import manc
 from ssviz.models import Classifier
 from ssviz.reproduction.laboratory import Laboratory, Measured
 
-PICKS, HALVES, SHUFFLES, DRAWS = 10, 100, 20, 200
+PICKS, HALVES, SHUFFLES, DRAWS = 10, 50, 99, 200
 SCALES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 FORCED_GAP = 1e-3
+SHUFFLED = "MANC, rows shuffled"
 
 
 def coin(lab: Laboratory, results: Sequence[Measured]) -> pd.DataFrame:
@@ -83,7 +84,8 @@ def choices(lab: Laboratory, results: Sequence[Measured]) -> pd.DataFrame:
     few samples again and again as MANC does, but knows nothing of them; the samples with most active neurons; one
     sample per pair of tied classes, then any. Changes: one weight of the last layer (by one spread of its kernel),
     all weights out of one hidden neuron, all weights of the layer (by a tenth of the spread), and the real attacks.
-    Neurons that never fire are left out.
+    Neurons that never fire are left out. Column "by luck": the share (%) of the shuffled maps that miss no more than
+    this way does, the p-value of a permutation test of what the way knows.
     """
     z, h = _logits_and_features(lab, lab.bag()[0].samples)
     active, label, rng = h > 0, z.argmax(1), np.random.default_rng(0)
@@ -111,25 +113,27 @@ def choices(lab: Laboratory, results: Sequence[Measured]) -> pd.DataFrame:
     picks = _picks(active, np.sort(np.argsort(-z, axis=1)[:, :2], axis=1), rng)
     rows = []
     for change, detected in changes.items():
-        rates = {"random": missing_rate(detected, np.arange(1, PICKS + 1)).mean(0)}
-        for way, chosen in picks.items():  # chosen: (halves, PICKS)
-            rates[way] = 1 - np.logical_or.accumulate(detected[:, chosen], axis=-1).mean((0, 1))
-        rows += [{"change": change, "choice": way, "n_s": n, "missing": 100 * r}
-                 for way, curve in rates.items() for n, r in enumerate(curve, start=1)]  # fmt: skip
+        rates = {"random": missing_rate(detected, np.arange(1, PICKS + 1)).mean(0)[None]}
+        for way, chosen in picks.items():  # (maps, halves, PICKS)
+            rates[way] = 1 - np.logical_or.accumulate(detected[:, chosen], axis=-1).mean((0, 2))
+        for way, curves in rates.items():
+            luck = (rates[SHUFFLED] <= curves.mean(0) + 1e-12).mean(0) if way != SHUFFLED else np.full(PICKS, np.nan)
+            rows += [{"change": change, "choice": way, "n_s": n, "missing": 100 * rate, "by luck": 100 * share}
+                     for n, (rate, share) in enumerate(zip(curves.mean(0), luck, strict=True), start=1)]  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def _picks(active: np.ndarray, pairs: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """(halves, PICKS) indices into the bag that each way of choosing takes from random halves of it."""
+    """(maps, halves, PICKS) indices into the bag that each way of choosing takes from random halves of it."""
     shuffled = [active[rng.permutation(len(active))] for _ in range(SHUFFLES)]
     ways: dict[str, list[Callable[[np.ndarray], np.ndarray]]] = {
         "MANC": [lambda half: manc(active[half], PICKS).indices],
-        "MANC, rows shuffled": [lambda half, map_=map_: manc(map_[half], PICKS).indices for map_ in shuffled],
+        SHUFFLED: [lambda half, map_=map_: manc(map_[half], PICKS).indices for map_ in shuffled],
         "most active neurons": [lambda half: np.argsort(-active[half].sum(1), kind="stable")[:PICKS]],
         "distinct class pairs": [lambda half: _distinct(pairs[half])],
     }
     halves = [np.sort(rng.permutation(len(active))[: len(active) // 2]) for _ in range(HALVES)]
-    return {way: np.stack([half[choose(half)] for choose in some for half in halves]) for way, some in ways.items()}
+    return {way: np.stack([[half[choose(half)] for half in halves] for choose in each]) for way, each in ways.items()}
 
 
 def _distinct(pairs: np.ndarray) -> np.ndarray:
