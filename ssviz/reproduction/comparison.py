@@ -94,8 +94,8 @@ def needed(folder: Path, found: list[str]) -> str:
             for alpha in alphas:
                 at = mine[np.isclose(mine.alpha, alpha, rtol=1e-6, atol=0)].set_index("samples").needed
                 row[f"alpha = {_power(alpha)}"] = " / ".join(needed_words(at[m]) for m in METHODS)
-                last = at[PLAIN] / at[MANC]
-            row["efficiency at 1e-8"] = f"{last:.0f}x" if np.isfinite(last) else "–"
+            both = np.isfinite([at[PLAIN], at[MANC]]).all()  # at the last alpha
+            row["efficiency at 1e-8"] = f"{at[PLAIN] / at[MANC]:.0f}x" if both else "–"
             shown.append(row)
         theirs = paper.TABLE_5[attack]
         row = {"attack": attack, "data": f"the paper: {paper.measured_on(attack)}"}
