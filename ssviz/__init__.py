@@ -1,7 +1,8 @@
 """ssviz: Sensitive-Sample fingerprinting of deep neural networks, to see, to move and to check.
 
 The calls that most people need: ``sensitivity`` (Eq. 6), ``generate`` (Algorithm 1), ``manc`` (Algorithm 2),
-``Fingerprint.from_model`` and ``Fingerprint.verify``. They are imported when first used: Keras takes seconds.
+``Fingerprint.from_model`` and ``Fingerprint.verify``; beyond the paper, ``straddle`` and ``certificate``. They are
+imported when first used: Keras takes seconds.
 """
 
 import sys
@@ -19,12 +20,14 @@ _HOME = {
     "SensitiveSamples": "samples",
     "Verdict": "fingerprint",
     "active_neurons": "models",
+    "certificate": "certificate",
     "generate": "generation",
     "load_dataset": "datasets",
     "load_model": "zoo",
     "manc": "manc",
     "probabilities": "models",
     "sensitivity": "sensitivity",
+    "straddle": "pairs",
 }
 __all__ = list(_HOME)
 

@@ -173,11 +173,3 @@ def certificate(model: keras.Model, samples: Any, *, margin: float = 0.0) -> Cer
     if has_bias:
         features = np.hstack([features, np.ones_like(features[:, :1])])
     return Certificate(features, logits, float(kernel.std()), has_bias, margin)
-
-
-def choose(model: keras.Model, samples: Any, k: int, relative: float = 0.1) -> np.ndarray:
-    """``certificate(model, samples).choose(k, relative)``: (k,) indices of samples, best first; raises what they do.
-
-    Paper: beyond it (Section 4.3's W), with Algorithm 2. Notebook: 13.
-    """
-    return certificate(model, samples).choose(k, relative)

@@ -7,7 +7,7 @@ import pytest
 import tiny_models as tiny
 from keras import layers
 
-from ssviz.certificate import Certificate, certificate, choose
+from ssviz.certificate import Certificate, certificate
 from ssviz.models import probabilities
 
 pytestmark = pytest.mark.core
@@ -116,9 +116,9 @@ def test_the_order_of_samples_does_not_matter_to_all_of_them():
 def test_chosen_samples_detect_at_least_as_much_as_random_ones():
     model, x, rng = dense(), samples(60), np.random.default_rng(0)
     promised = certificate(model, x)
-    order = choose(model, x, 60, 0.5)
+    order = certificate(model, x).choose(60, 0.5)
     assert sorted(order) == list(range(60))
-    np.testing.assert_array_equal(choose(model, x, 5, 0.5), order[:5])
+    np.testing.assert_array_equal(certificate(model, x).choose(5, 0.5), order[:5])
     random = [rng.permutation(60) for _ in range(20)]
     for k in range(1, 61):
         ours, *theirs = (promised[o[:k]].detected(0.5).mean() for o in (order, *random))
@@ -153,8 +153,8 @@ def test_a_model_without_dense_head_is_told_what_to_do():
         (lambda m: certificate(m, np.zeros((0, 6))), r"samples must be a batch"),
         (lambda m: certificate(m, samples()).covered(0), r"relative must be positive.*received 0"),
         (lambda m: certificate(m, samples()).detected(np.nan), r"relative must be positive.*received nan"),
-        (lambda m: choose(m, samples(), 13), r"k must lie in \[1, 12\].*received 13"),
-        (lambda m: choose(m, samples(), 3, -1.0), r"relative must be positive.*received -1"),
+        (lambda m: certificate(m, samples()).choose(13), r"k must lie in \[1, 12\].*received 13"),
+        (lambda m: certificate(m, samples()).choose(3, -1.0), r"relative must be positive.*received -1"),
     ],
 )
 def test_errors_name_the_argument(call, message):
