@@ -22,7 +22,7 @@ def update(folder: Path) -> Path | None:
     """Fill the blocks ``<!-- NAME -->`` ... ``<!-- /NAME -->`` of FOLDER/README.md, if there is one; return its path.
 
     NAME: of BLOCKS. The tables hold what FOLDER/DATASET/*.csv hold, for the data sets that are there.
-    Raises ValueError where the page has an unknown block.
+    Raises ValueError where the page has an unknown block, or a report was written by another version.
     """
     page = folder / "README.md"
     if not page.exists():
@@ -33,7 +33,14 @@ def update(folder: Path) -> Path | None:
         name = match[1]
         if name not in BLOCKS:
             raise ValueError(f"{page} may have the blocks {', '.join(BLOCKS)}; received {name!r}.")
-        return f"<!-- {name} -->\n{BLOCKS[name](folder, found)}\n<!-- /{name} -->"
+        try:
+            table = BLOCKS[name](folder, found)
+        except (KeyError, FileNotFoundError) as error:
+            raise ValueError(
+                f"{page} cannot be filled: one of {', '.join(found)} was written by another version ({error} is "
+                "missing). Reproduce it again."
+            ) from error
+        return f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
 
     text = re.sub(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", fill, page.read_text(encoding="utf-8"), flags=re.DOTALL)
     with atomic_write(page) as temporary:

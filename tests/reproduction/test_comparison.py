@@ -39,5 +39,12 @@ def test_an_unknown_block_is_named(copy):
         comparison.update(copy)
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("change,choice\n")])
+def test_rows_of_another_version_are_reported(copy, damage):
+    damage(copy / "gtsrb" / "choices.csv")
+    with pytest.raises(ValueError, match="written by another version"):
+        comparison.update(copy)
+
+
 def test_no_page_is_no_error(tmp_path):
     assert comparison.update(tmp_path) is None
