@@ -96,7 +96,7 @@ def kernel(
 
 @app.command()
 def reproduce(
-    dataset: Annotated[str, typer.Option(help="gtsrb, cifar10, att_faces, lfw, signs, or all.")] = "gtsrb",
+    dataset: Annotated[str, typer.Option(help="signs, gtsrb, cifar10, att_faces, lfw, or all.")] = "signs",
     table: Annotated[list[str] | None, typer.Option(help="2 to 6, or one of the others; may be repeated.")] = None,
     figure: Annotated[list[str] | None, typer.Option(help="3 to 5; may be repeated.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the reports, one subfolder a data set.")] = Path("results"),
