@@ -35,7 +35,7 @@ def update(folder: Path) -> Path | None:
             raise ValueError(f"{page} may have the blocks {', '.join(BLOCKS)}; received {name!r}.")
         try:
             table = BLOCKS[name](folder, found)
-        except (KeyError, FileNotFoundError) as error:
+        except (AttributeError, KeyError, FileNotFoundError) as error:
             raise ValueError(
                 f"{page} cannot be filled: one of {', '.join(found)} was written by another version ({error} is "
                 "missing). Reproduce it again."
