@@ -19,8 +19,8 @@ from ssviz.backend import compiled, keras
 from ssviz.generation import snr_db
 from ssviz.manc import Selection, manc
 from ssviz.models import Classifier, active_neurons, as_samples, in_batches, probabilities
-from ssviz.pixel_grid import Walk
 from ssviz.sensitivity import sensitivity
+from ssviz.tie_walk import Walk
 
 ops = keras.ops
 CANDIDATES = 2  # runners-up whose boundaries are compared

@@ -20,7 +20,7 @@ LAYERS = [
     ("evaluation", "coverage_odds", "false_positives", "serving", "certificate"),
     ("attacks",),
     ("fingerprint", "fingerprint_file", "endpoints"),
-    ("generation", "samples", "manc", "outputs", "pairs", "pixel_grid"),
+    ("generation", "samples", "manc", "outputs", "pairs", "pixel_grid", "tie_walk"),
     ("sensitivity",),
     ("zoo",),
     ("models",),

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from ssviz.datasets import Dataset
-from ssviz.pixel_grid import PICKS, REACH, from_grid, move_in_box, move_on_grid, to_grid
+from ssviz.pixel_grid import PICKS, from_grid, move_on_grid, to_grid
+from ssviz.tie_walk import REACH, move_in_box
 
 pytestmark = pytest.mark.core
 
