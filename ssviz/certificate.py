@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from ssviz.backend import compiled, keras
+from ssviz.backend import keras
 from ssviz.manc import manc
-from ssviz.models import Classifier, as_samples, in_batches
+from ssviz.models import Classifier, as_samples, logits_and_features
 
 ops = keras.ops
 
@@ -165,11 +165,7 @@ def certificate(model: keras.Model, samples: Any, *, margin: float = 0.0) -> Cer
             "Change weights in copies of it and count what ssviz.evaluation.detection_matrix detects instead."
         )
     kernel, has_bias = ops.convert_to_numpy(classifier.head.kernel), classifier.head.bias is not None
-
-    def forward(batch: Any) -> Any:
-        return ops.concatenate(classifier.logits_and_features(batch), axis=1)
-
-    logits, features = np.split(in_batches(compiled(model, ("z | h",), forward), x, 256), [kernel.shape[1]], axis=1)
+    logits, features = logits_and_features(model, x)
     if has_bias:
         features = np.hstack([features, np.ones_like(features[:, :1])])
     return Certificate(features, logits, float(kernel.std()), has_bias, margin)

@@ -9,7 +9,7 @@ from ssviz import models
 from ssviz.coverage_odds import MancMissingRates, manc_missing_rates
 from ssviz.outputs import Output, parse
 
-__all__ = ["MancMissingRates", "detection_matrix", "manc_missing_rates", "missing_rate", "samples_needed"]
+__all__ = ["MancMissingRates", "detection_matrix", "manc_missing_rates", "missing_rate", "samples_needed", "told_apart"]
 
 
 def detection_matrix(
@@ -32,12 +32,18 @@ def detection_matrix(
     if not isinstance(compromised, list | tuple):
         compromised = [compromised]
 
-    def answer(model: Any) -> Any:
-        return output.answer(models.probabilities(model, x, batch_size=batch_size))
-
-    expected = answer(reference)
+    expected = models.probabilities(reference, x, batch_size=batch_size)
     suspects = [m if hasattr(m, "get_weights") else m.model for m in compromised]
-    return np.stack([~output.same(expected, answer(suspect)) for suspect in suspects])
+    return np.stack([told_apart(expected, models.probabilities(m, x, batch_size=batch_size), output) for m in suspects])
+
+
+def told_apart(expected: np.ndarray, received: np.ndarray, output: str | Output = "top-1") -> np.ndarray:
+    """(n,) bool: whether what the API shows of two models' probabilities, (n, r) each, differs.
+
+    Raises ValueError as `outputs.parse` and `Output.answer` do. Paper: Section 3.4, Table 4. Notebook: 10.
+    """
+    output = parse(output)
+    return ~output.same(output.answer(expected), output.answer(received))
 
 
 def missing_rate(detected: np.ndarray, n_s: int | np.ndarray, *, replace: bool = False) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ssviz.backend import BACKEND, device_name, keras
+from ssviz.evaluation import told_apart
 from ssviz.models import as_samples, probabilities
 from ssviz.outputs import Output, parse
 from ssviz.serving import serve
@@ -78,7 +79,7 @@ def false_positives(
             n = 0 if p is None else len(p)
             largest = None if p is None else float(np.abs(p - expected[:n]).max())
             for output in shown:
-                alarms = None if p is None else _differing(output, expected[:n], p)
+                alarms = None if p is None else int(told_apart(expected[:n], p, output).sum())
                 rows.append(FalsePositives(served, kind, n, output.name, alarms, largest, note))
     return rows
 
@@ -109,10 +110,6 @@ def _ways(
             yield backend, None, f"not measured: {backend} is not installed"
         elif backend:
             yield backend, *serve(path, x, backend=backend)
-
-
-def _differing(output: Output, expected: np.ndarray, p: np.ndarray) -> int:
-    return int((~output.same(output.answer(expected), output.answer(p))).sum())
 
 
 def table(rows: Sequence[FalsePositives]) -> pd.DataFrame:

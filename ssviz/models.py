@@ -181,6 +181,22 @@ def in_batches(function: Any, x: np.ndarray, batch_size: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def logits_and_features(model: keras.Model, x: Any, *, batch_size: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """Logits z (n, r) and features h (n, d), the last layer's inputs, of x (n, ...), both float32.
+
+    Raises TypeError or ValueError where the model is no classifier or does not end in Dense (+ softmax).
+    """
+    x = as_samples(x)
+    classifier = Classifier.of(model, x)
+    head = classifier.require_head()
+
+    def forward(batch: Any) -> Any:
+        return ops.concatenate(classifier.logits_and_features(batch), axis=1)
+
+    z_and_h = in_batches(compiled(model, ("z | h",), forward), x, batch_size)
+    return z_and_h[:, : head.units], z_and_h[:, head.units :]
+
+
 def probabilities(model: keras.Model, x: Any, *, batch_size: int = 256) -> np.ndarray:
     """Softmax probabilities (n, r), float32, of x (n, ...); a model that ends in logits gets its softmax.
 

@@ -6,6 +6,8 @@ more or less in a few well chosen pixels moves them back.
 
 import numpy as np
 
+from ssviz.datasets import from_grid
+
 LEVELS = 255
 PICKS = 64  # most pixels that one step on the grid changes
 
@@ -17,16 +19,6 @@ def to_grid(x: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0)) -> np.ndarr
     """
     low, high = map(float, bounds)
     return np.clip(np.rint((np.asarray(x, np.float64) - low) * (LEVELS / (high - low))), 0, LEVELS).astype(np.uint8)
-
-
-def from_grid(levels: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
-    """Samples, float32 (n, ...), of grey levels, uint8 (n, ...): p + (q - p) k / 255, as ``Dataset.scaled`` rounds it.
-
-    Paper: beyond it (Section 5.2's top-1 ceiling). Notebook: 13.
-    """
-    low, high = map(float, bounds)
-    unit = np.divide(levels, LEVELS, dtype=np.float32)
-    return unit if (low, high) == (0, 1) else low + (high - low) * unit
 
 
 def move_on_grid(x: np.ndarray, slopes: np.ndarray, rises: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:

@@ -81,15 +81,20 @@ class Dataset:
 
     def scaled(self, x: np.ndarray) -> np.ndarray:
         """uint8 images (n, height, width, channels) as model inputs: float32 in bounds."""
-        low, high = self.bounds
-        unit = np.divide(x, 255, dtype=np.float32)
-        return unit if (low, high) == (0, 1) else low + (high - low) * unit
+        return from_grid(x, self.bounds)
 
     def __repr__(self) -> str:
         return (
             f"Dataset({self.name!r}: {len(self.x_train):,} + {len(self.x_test):,} images "
             f"{self.x_train.shape[1:]}, {len(self.class_names)} classes, bounds={self.bounds})"
         )
+
+
+def from_grid(levels: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
+    """Grey levels, uint8 (n, ...), as samples in ``bounds`` = (p, q): p + (q - p) k / 255, float32."""
+    low, high = bounds
+    unit = np.divide(levels, 255, dtype=np.float32)
+    return unit if (low, high) == (0, 1) else low + (high - low) * unit
 
 
 def cache_home() -> Path:

@@ -11,7 +11,7 @@ from ssviz import paper
 from ssviz.effectiveness import METHODS
 from ssviz.files import atomic_write
 from ssviz.reproduction.plan import CASES, EIGHT_BITS, GENERIC, SPECIFIC, TROJAN, TUNED
-from ssviz.reproduction.sections import NAMES, markdown, needed_words, short, spread
+from ssviz.reproduction.sections import NAMES, by_n_s, markdown, needed_words, power, short, spread
 from ssviz.reproduction.tables import on_the_paper
 
 ATTACKS = (TROJAN, GENERIC, SPECIFIC, EIGHT_BITS)
@@ -78,7 +78,7 @@ def rates(folder: Path, found: list[str]) -> str:
             for method in (RANDOM, MANC):
                 mine = rows[(rows.attack == attack) & (rows.samples == method)]
                 if len(mine):
-                    cells = {f"N_S = {n}": spread(mine[mine.n_s == n].missing, 2) for n in paper.N_S}
+                    cells = by_n_s(mine, paper.N_S)
                     where = _bold(NAMES[dataset], dataset, attack)
                     shown.append({"attack": attack, "data": where, "samples": method, **cells})
         theirs = {f"N_S = {n}": f"{v:.2f}" for n, v in zip(paper.N_S, paper.TABLE_3[attack], strict=True)}
@@ -100,14 +100,14 @@ def needed(folder: Path, found: list[str]) -> str:
             row = {"attack": attack, "data": _bold(NAMES[dataset], dataset, attack)}
             for alpha in alphas:
                 at = mine[np.isclose(mine.alpha, alpha, rtol=1e-6, atol=0)].set_index("samples").needed
-                row[f"alpha = {_power(alpha)}"] = " / ".join(needed_words(at[m]) for m in METHODS)
+                row[f"alpha = {power(alpha)}"] = " / ".join(needed_words(at[m]) for m in METHODS)
             both = np.isfinite([at[PLAIN], at[MANC]]).all()  # at the last alpha
             row["efficiency at 1e-8"] = f"{at[PLAIN] / at[MANC]:.0f}x" if both else "–"
             shown.append(row)
         theirs = paper.TABLE_5[attack]
         row = {"attack": attack, "data": f"the paper: {paper.measured_on(attack)}"}
         for alpha in alphas:
-            row[f"alpha = {_power(alpha)}"] = " / ".join(str(theirs[m][paper.ALPHAS.index(alpha)]) for m in METHODS)
+            row[f"alpha = {power(alpha)}"] = " / ".join(str(theirs[m][paper.ALPHAS.index(alpha)]) for m in METHODS)
         shown.append(row | {"efficiency at 1e-8": f"{theirs[PLAIN][-1] / theirs[MANC][-1]:.0f}x"})
     return markdown(pd.DataFrame(shown))
 
@@ -121,7 +121,7 @@ def tuned(folder: Path, found: list[str]) -> str:
             for when, name in (("before", attack), ("after", TUNED.format(attack))):
                 for method in (RANDOM, MANC):
                     mine = rows[(rows.attack == name) & (rows.samples == method)]
-                    cells = {f"N_S = {n}": spread(mine[mine.n_s == n].missing, 2) for n in (1, 2, 3, 5)}
+                    cells = by_n_s(mine, (1, 2, 3, 5))
                     where = {"attack": attack, "data": _bold(NAMES[dataset], dataset, attack)}
                     shown.append({**where, "fine-tuning": when, "samples": method, **cells})
         for when, values in zip(("before", "after"), paper.TABLE_6[attack], strict=True):
@@ -178,7 +178,7 @@ def norms(folder: Path, found: list[str]) -> str:
         for (samples, gap), mine in rows.groupby(["samples", "gap"], sort=False):
             gaps, lengths = (short(mine[c].iloc[0]) for c in ("median gap", "median norm of h"))
             row = {"data": NAMES[dataset], "samples": samples, "gap": gap, "median gap": gaps, "norm of h": lengths}
-            shown.append(row | {_power(s): short(d) for s, d in zip(mine.scale, mine.detect, strict=True)})
+            shown.append(row | {power(s): short(d) for s, d in zip(mine.scale, mine.detect, strict=True)})
     return markdown(pd.DataFrame(shown))
 
 
@@ -215,7 +215,3 @@ BLOCKS: dict[str, Callable[[Path, list[str]], str]] = {
 
 def _bold(text: str, dataset: str, attack: str) -> str:
     return f"**{text}**" if on_the_paper(dataset, attack) else text
-
-
-def _power(alpha: float) -> str:
-    return f"{alpha:.0e}".replace("e-0", "e-")

@@ -17,7 +17,7 @@ from ssviz import zoo
 from ssviz.attacks import Attacked, Goal, Trigger
 from ssviz.backend import keras
 from ssviz.datasets import Dataset, cache_home, load_dataset
-from ssviz.evaluation import manc_missing_rates
+from ssviz.evaluation import manc_missing_rates, told_apart
 from ssviz.false_positives import OUTPUTS
 from ssviz.generation import generate
 from ssviz.models import active_neurons, digest, probabilities
@@ -27,7 +27,8 @@ from ssviz.reproduction.plan import BAG, BAGS, CASES, Plan, plans
 from ssviz.samples import SensitiveSamples
 
 N_S_MAX, SMALLEST = 40, 1e-8  # Table 5's
-MANC_CODE = ("coverage_odds.py", "manc.py", "models.py", "outputs.py")
+BAG_CODE = ("generation.py", "sensitivity.py", "samples.py")
+MANC_CODE = ("coverage_odds.py", "manc.py", "models.py", "outputs.py", "evaluation.py")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +110,6 @@ class Laboratory:
     def bag(self, name: str = "ours") -> tuple[SensitiveSamples, float]:
         """The Sensitive-Samples of a recipe of BAGS, and the seconds that each took."""
         recipe = dict(BAGS[name])
-        if recipe.get("k", 0) > len(self.data.class_names):
-            raise ValueError(f"{name!r} needs as many classes; {self.dataset!r} has {len(self.data.class_names)}.")
-        how = {**self._source, **recipe, "code": code("generation.py", "sensitivity.py", "samples.py")}
 
         def make() -> dict[str, np.ndarray]:
             x0 = self.originals(recipe.pop("count"), recipe.pop("skip", 0))
@@ -122,7 +120,7 @@ class Laboratory:
             kept = {f.name: getattr(bag, f.name) for f in fields(bag) if f.name not in ("trajectory", "settings")}
             return {**kept, "settings": json.dumps(dict(bag.settings)), "seconds": time.perf_counter() - start}
 
-        arrays = self.parts.get("bag", how, make)
+        arrays = self.parts.get("bag", self._how_bag(name), make)
         seconds, settings = float(arrays.pop("seconds")), json.loads(str(arrays.pop("settings")))
         bag = SensitiveSamples(**arrays, trajectory=None, settings=settings)
         return bag, seconds / len(bag)
@@ -147,7 +145,8 @@ class Laboratory:
     def measured(self, plan: Plan, seed: int) -> Measured:
         """What the compromised model of a plan and seed answers."""
         bag, _ = self.bag()
-        how = {**self._how(plan, seed), "bag": BAGS["ours"], "measured": code(*MANC_CODE, "reproduction/plan.py")}
+        how = {**self._how(plan, seed), "bag": self._how_bag("ours"), "measured": code(*MANC_CODE)}
+        how["outputs"] = self.outputs
 
         def make() -> dict[str, np.ndarray]:
             attacked, facts = self.attacked(plan, seed)
@@ -169,7 +168,7 @@ class Laboratory:
 
     def answers(self, plan: Plan, seed: int, bag: str) -> np.ndarray:
         """(outputs, n) bool: which samples of another bag detect the compromised model of a plan and seed."""
-        how = {**self._how(plan, seed), "bag": BAGS[bag], "code of the bag": code("generation.py", "sensitivity.py")}
+        how = {**self._how(plan, seed), "bag": self._how_bag(bag), "outputs": self.outputs}
 
         def make() -> dict[str, np.ndarray]:
             suspect = probabilities(self.attacked(plan, seed)[0].model, self.bag(bag)[0])
@@ -179,19 +178,23 @@ class Laboratory:
 
     def detections(self, suspect: np.ndarray, bag: str | None = None) -> np.ndarray:
         """(outputs, n) bool: which of a bag's samples, or of the natural test images, tell suspect (n, r) apart."""
-        expected = self.reference(bag)
-        outputs = [parse(name) for name in self.outputs]
-        return np.stack([~o.same(o.answer(expected), o.answer(suspect)) for o in outputs])
+        return np.stack([told_apart(self.reference(bag), suspect, output) for output in self.outputs])
 
     @cache  # noqa: B019
     def reference(self, bag: str | None = None) -> np.ndarray:
         """(n, r) probabilities of the intact model for a bag, or for the natural test images."""
         return probabilities(self.model, self.data.inputs("test")[0] if bag is None else self.bag(bag)[0])
 
+    def _how_bag(self, name: str) -> dict[str, Any]:
+        return {**self._source, **BAGS[name], "code": code(*BAG_CODE)}
+
     def _how(self, plan: Plan, seed: int) -> dict[str, Any]:
         how = {**self._source, "attack": plan.name, "options": dict(plan.options), "seed": seed, "of": plan.of}
         if plan.of is not None:
-            how |= {"the attack before": self._how(plans(self.dataset)[plan.of], seed), "bag": BAGS["adversary's"]}
+            how |= {
+                "the attack before": self._how(plans(self.dataset)[plan.of], seed),
+                "bag": self._how_bag("adversary's"),
+            }
         return {**how, "code": code("attacks")}
 
 

@@ -90,7 +90,7 @@ def section_3(dataset: str, rows: pd.DataFrame) -> Section:
     for attack, mine in rows.groupby("attack", sort=False):
         for method in METHODS:
             row = {"attack": attack, "samples": f"**{method}**" if method == MANC else method}
-            shown.append(row | _by_n_s(mine[mine.samples == method], paper.N_S))
+            shown.append(row | by_n_s(mine[mine.samples == method], paper.N_S))
         if attack in paper.TABLE_3:
             ours = dict(zip(_headers(paper.N_S), (f"{v:.2f}" for v in paper.TABLE_3[attack]), strict=True))
             shown.append({"attack": attack, "samples": THE_PAPER.format(paper.MEASURED_ON[attack]), **ours})
@@ -103,7 +103,8 @@ def _headers(n_s: Sequence[int]) -> list[str]:
     return [f"N_S = {n}" for n in n_s]
 
 
-def _by_n_s(rows: pd.DataFrame, n_s: Sequence[int], digits: int = 2) -> dict[str, str]:
+def by_n_s(rows: pd.DataFrame, n_s: Sequence[int], digits: int = 2) -> dict[str, str]:
+    """Cells of missing rates, a column for each N_S."""
     return {f"N_S = {n}": spread(rows[rows.n_s == n].missing, digits) for n in n_s}
 
 
@@ -125,7 +126,7 @@ def section_4(dataset: str, rows: pd.DataFrame) -> Section:
 
 def section_5(dataset: str, rows: pd.DataFrame) -> Section:
     """Table 5: samples needed for a missing rate alpha, and how many times fewer MANC needs."""
-    headers = [f"{alpha:.0e}".replace("e-0", "e-") for alpha in paper.ALPHAS]
+    headers = [power(alpha) for alpha in paper.ALPHAS]
     shown = []
     for attack, mine in rows.groupby("attack", sort=False):
         by_method = {m: mine[mine.samples == m] for m in METHODS}
@@ -154,6 +155,11 @@ def _needed(average: float, least: float, most: float) -> str:
     return words[0] if words[1] == words[2] == words[0] else f"{words[0]} ({words[1]} to {words[2]})"
 
 
+def power(alpha: float) -> str:
+    """A power of ten, as 1e-2."""
+    return f"{alpha:.0e}".replace("e-0", "e-")
+
+
 def needed_words(needed: float) -> str:
     """A number of samples, or that none suffices."""
     return f"{needed:.0f}" if np.isfinite(needed) else "∞"
@@ -166,7 +172,7 @@ def section_6(dataset: str, rows: pd.DataFrame) -> Section:
         for when, name in (("before", attack), ("after", f"{attack} (fine-tuned)")):
             for method in (RANDOM, MANC):
                 mine = rows[(rows.attack == name) & (rows.samples == method)]
-                shown.append({"attack": attack, "fine-tuning": when, "samples": method, **_by_n_s(mine, range(1, 6))})
+                shown.append({"attack": attack, "fine-tuning": when, "samples": method, **by_n_s(mine, range(1, 6))})
             theirs = paper.TABLE_6[attack][when == "after"]
             shown.append({"attack": attack, "fine-tuning": when, "samples": THE_PAPER.format("GTSRB"),
                           **{f"N_S = {n}": f"{v:.2f}" for n, v in enumerate(theirs, 1)}})  # fmt: skip
@@ -244,7 +250,7 @@ def section_norms(dataset: str, rows: pd.DataFrame) -> Section:
     """What a larger feature norm changes."""
     index = ["samples", "gap", "median gap", "median norm of h"]
     wide = rows.pivot_table(index=index, columns="scale", values="detect", sort=False).reset_index()
-    wide.columns = [c if isinstance(c, str) else f"{c:.0e}".replace("e-0", "e-") for c in wide.columns]
+    wide.columns = [c if isinstance(c, str) else power(c) for c in wide.columns]
     note = (
         "Share of samples (%) that detect a Gaussian change of the whole last layer, by its size relative to the "
         "layer's spread: with the samples' own gaps, and with all gaps forced to the same value."

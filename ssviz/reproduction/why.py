@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from ssviz.backend import compiled, keras
+from ssviz.backend import keras
 from ssviz.evaluation import missing_rate
 from ssviz.generation import generate
 from ssviz.manc import manc
-from ssviz.models import Classifier
+from ssviz.models import Classifier, logits_and_features
 from ssviz.reproduction.laboratory import Laboratory, Measured
 
 PICKS, HALVES, SHUFFLES, DRAWS = 10, 50, 99, 200
@@ -58,7 +58,7 @@ def norms(lab: Laboratory, count: int = 50) -> pd.DataFrame:
     ascent = generate(lab.model, lab.originals(count), itr_max=100, record="samples", batch_size=25)
     iterates = ascent.trajectory
     each = np.arange(count)
-    z, h = _logits_and_features(lab, iterates.reshape(-1, *iterates.shape[2:]))
+    z, h = logits_and_features(lab.model, iterates.reshape(-1, *iterates.shape[2:]))
     z, h = (a.reshape(*iterates.shape[:2], -1) for a in (z, h))
     jacobian = ascent.sensitivity / (np.square(h, dtype=np.float64).sum(-1) + 1)
     tied = np.where((jacobian > 0.2).any(0), (jacobian > 0.2).argmax(0), len(jacobian) - 1)
@@ -87,7 +87,7 @@ def choices(lab: Laboratory, results: Sequence[Measured]) -> pd.DataFrame:
     Neurons that never fire are left out. Column "by luck": the share (%) of the shuffled maps that miss no more than
     this way does, the p-value of a permutation test of what the way knows.
     """
-    z, h = _logits_and_features(lab, lab.bag()[0].samples)
+    z, h = logits_and_features(lab.model, lab.bag()[0].samples)
     active, label, rng = h > 0, z.argmax(1), np.random.default_rng(0)
     kernel = keras.ops.convert_to_numpy(_head(lab).kernel)
     spread, alive = kernel.std(), np.flatnonzero(active.any(0))
@@ -160,12 +160,3 @@ def _gaussian(lab: Laboratory, rng: np.random.Generator) -> tuple[np.ndarray, np
     arrays = (keras.ops.convert_to_numpy(w) for w in (_head(lab).kernel, _head(lab).bias))
     dw, db = (rng.normal(0, a.std(), a.shape).astype(np.float32) for a in arrays)
     return dw, db
-
-
-def _logits_and_features(lab: Laboratory, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """z (n, r) and h (n, d) of the intact model."""
-    forward = compiled(lab.model, ("z and h",), Classifier.of(lab.model, x[:2]).logits_and_features)
-    parts = [map(keras.ops.convert_to_numpy, forward(keras.ops.convert_to_tensor(x[i : i + 256])))
-             for i in range(0, len(x), 256)]  # fmt: skip
-    z, h = zip(*parts, strict=True)
-    return np.concatenate(z), np.concatenate(h)
