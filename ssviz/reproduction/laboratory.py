@@ -142,6 +142,14 @@ class Laboratory:
         attacked = _attacked(arrays)
         return replace(attacked, attack=plan.name), json.loads(str(arrays["facts"]))
 
+    def compromised(self, *names: str, seed: int = 0) -> list[Attacked]:
+        """The compromised models of these attacks, made once and kept. Raises ValueError for a name not of plans()."""
+        known = plans(self.dataset)
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f"attacks on {self.dataset} are {', '.join(known)}; received {', '.join(unknown)}.")
+        return [self.attacked(known[name], seed)[0] for name in names]
+
     def measured(self, plan: Plan, seed: int) -> Measured:
         """What the compromised model of a plan and seed answers."""
         bag, _ = self.bag()

@@ -118,3 +118,13 @@ def test_an_unknown_dataset_or_no_target_is_refused(tmp_path):
         reproduce("signs", [], folder=tmp_path)
     with pytest.raises(ValueError, match="workers and seeds must be at least 1; received 0 and 5"):
         reproduce("signs", workers=0, folder=tmp_path)
+
+
+def test_compromised_models_are_made_once_by_name(lab):
+    first, again = (lab.compromised(*ATTACKS, seed=1) for _ in range(2))
+    assert [attacked.attack for attacked in first] == list(ATTACKS)
+    for one, other in zip(first, again, strict=True):
+        for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="received nonsense"):
+        lab.compromised("nonsense")
