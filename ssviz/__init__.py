@@ -1,8 +1,8 @@
 """ssviz: Sensitive-Sample fingerprinting of deep neural networks, to see, to move and to check.
 
 The calls that most people need: ``sensitivity`` (Eq. 6), ``generate`` (Algorithm 1), ``manc`` (Algorithm 2),
-``Fingerprint.from_model`` and ``Fingerprint.verify``; beyond the paper, ``straddle`` and ``certificate``. They are
-imported when first used: Keras takes seconds.
+``Fingerprint.from_model`` and ``Fingerprint.verify``; beyond the paper, ``straddle``, ``gap_for`` and ``certificate``.
+They are imported when first used: Keras takes seconds.
 """
 
 import sys
@@ -21,6 +21,7 @@ _HOME = {
     "Verdict": "fingerprint",
     "active_neurons": "models",
     "certificate": "certificate",
+    "gap_for": "numerics",
     "generate": "generation",
     "load_dataset": "datasets",
     "load_model": "zoo",

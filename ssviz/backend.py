@@ -6,6 +6,8 @@ of a scalar with respect to an input, the Jacobian with respect to weights, and 
 
 import os
 import platform
+import tempfile
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -19,8 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 @contextmanager
-def _without_native_stderr() -> Iterator[None]:
-    """TensorFlow's libraries print notices while they load, before any log level counts: keep them out of notebooks."""
+def without_native_stderr() -> Iterator[None]:
+    """TensorFlow's libraries print notices as they load and compile, whatever the log level: not into notebooks."""
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -31,7 +33,7 @@ def _without_native_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-with _without_native_stderr():
+with without_native_stderr():
     import keras
 
 BACKEND = keras.backend.backend()
@@ -40,6 +42,8 @@ if BACKEND == "tensorflow":
     import tensorflow as tf
 
     ENGINE_VERSION = tf.__version__
+    # It takes each model's first call for the same function compiled again, and advises against that loop.
+    tf.get_logger().addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
     def _compile(model: keras.Model, function: Callable) -> Callable:
         # No jit_compile: on CPUs, oneDNN's convolutions are several times faster than XLA's.
@@ -62,6 +66,34 @@ if BACKEND == "tensorflow":
     def map_samples(function: Callable, x: Any) -> Any:
         """function (a scalar) of every sample of x, one after the other in one compiled loop: (n,)."""
         return tf.map_fn(function, x, fn_output_signature=tf.float32)
+
+    def run_tflite(model: keras.Model, weights: str, calibration: Any) -> Callable:
+        """A function of a batch (n, ...) to the outputs of ``model`` converted to TFLite.
+
+        weights: "" (float32), "float16", "dynamic" (8 bits), or "int8" (activations too, ranges of ``calibration``).
+        """
+        with tempfile.TemporaryDirectory() as folder, without_native_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.export(folder, format="tf_saved_model", verbose=False)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            converter.optimizations = [tf.lite.Optimize.DEFAULT] if weights else []
+            if weights == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            if weights == "int8":
+                converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+            blob = converter.convert()
+            interpreter = tf.lite.Interpreter(model_content=blob)
+            interpreter.allocate_tensors()  # here, because it prints
+
+        def run(x: Any) -> Any:
+            index = interpreter.get_input_details()[0]["index"]
+            interpreter.resize_tensor_input(index, x.shape)
+            interpreter.allocate_tensors()
+            interpreter.set_tensor(index, x)
+            interpreter.invoke()
+            return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+        return run
 
     def _gpus() -> list[str]:
         return [
@@ -107,6 +139,10 @@ elif BACKEND == "jax":
     def map_samples(function: Callable, x: Any) -> Any:
         """function (a scalar) of every sample of x: (n,)."""
         return jax.vmap(function)(x)
+
+    def run_tflite(model: keras.Model, weights: str, calibration: Any) -> Callable:
+        """Raises ValueError: TensorFlow alone converts to TFLite."""
+        raise ValueError("TFLite needs Keras's TensorFlow backend (KERAS_BACKEND=tensorflow); here it is JAX.")
 
     def _gpus() -> list[str]:
         return [device.device_kind for device in jax.devices() if device.platform != "cpu"]

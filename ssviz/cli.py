@@ -106,8 +106,9 @@ def reproduce(
 ) -> None:
     """Measure the paper's tables and figures and write them, beside its numbers, to a folder.
 
-    Without --table and --figure: all of them, and what explains them (recipes, false-positives, ties, norms,
-    choices). Interrupted, it goes on where it stopped when started again.
+    Without --table and --figure: all of them, what explains them (recipes, false-positives, ties, norms, choices), and
+    what goes beyond them (beyond, certificate, certificate-check, single-weight, tolerance). Interrupted, it goes on
+    where it stopped when started again.
     """
     from ssviz import reproduction
     from ssviz.reproduction.plan import CASES

@@ -68,7 +68,10 @@ class Fingerprint:
     samples: (n, H, W, C) or (n, d) float32 in bounds. expected: the answers, in the form of `output`.
     classes: number of classes. model_digest: SHA-256 of the model's weights and architecture. created: ISO
     date. how: how the samples were made, any JSON. preprocessing: what the samples' numbers mean to the
-    endpoint, any JSON. Raises ValueError where these do not fit together.
+    endpoint, any JSON. gap: the smallest lead, in logits, that a sample's label has over all others, None if
+    unknown; a change of the logits that closes no gap goes unnoticed, and raises no alarm. tolerance: of
+    `numerics.TOLERANCES`, the numerics in which the intact model was found to raise none, None if not tried.
+    Raises ValueError where these do not fit together.
 
     Paper: Section 3.1. Notebook: 00.
     """
@@ -82,6 +85,8 @@ class Fingerprint:
     bounds: tuple[float, float] = (0.0, 1.0)
     preprocessing: Any = "float32 in [0, 1]"
     how: dict[str, Any] = field(default_factory=dict)
+    gap: float | None = None
+    tolerance: str | None = None
 
     def __post_init__(self) -> None:
         x, (p, q) = self.samples, self.bounds
@@ -97,6 +102,8 @@ class Fingerprint:
             )
         if len(self.expected) != len(x):
             raise ValueError(f"expected must hold {len(x)} answers; received {len(self.expected)}.")
+        if self.gap is not None and not 0 <= self.gap < np.inf:
+            raise ValueError(f"gap must be finite and not negative, in logits, or None; received {self.gap!r}.")
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -106,6 +113,8 @@ class Fingerprint:
         return (
             f"Fingerprint of model {self.model_digest[:12]}: {len(self)} samples of {shape}, output "
             f"{self.output.name}, {self.classes} classes, made {self.created}"
+            + (f", gap {self.gap:.2g}" if self.gap is not None else "")
+            + (f", for serving in {self.tolerance}" if self.tolerance else "")
         )
 
     @classmethod
@@ -115,6 +124,7 @@ class Fingerprint:
         samples: Any,
         output: str | Output = "top-1",
         *,
+        tolerance: str | None = None,
         how: dict[str, Any] | None = None,
         preprocessing: Any = None,
         bounds: tuple[float, float] | None = None,
@@ -123,18 +133,26 @@ class Fingerprint:
 
         samples: (n, ...) float32 in bounds, or an object with `.samples`, such as what `generate` returns;
         its `.settings` then are the default of `how` and of bounds, otherwise (0, 1). output: what the
-        endpoint will show, as in `ssviz.outputs`. preprocessing: defaults to the range. Raises ValueError on
-        samples out of bounds or not finite, and as `outputs.parse` does.
+        endpoint will show, as in `ssviz.outputs`. tolerance: "float32", "float16", "bfloat16" or "int8", the
+        numerics in which the endpoint may compute; the model is then served in all of their settings that can run
+        here (`numerics.settings_of`; `how` names them), up to a minute, and must raise no alarm. None: it is not
+        tried. preprocessing: defaults to the range. Raises ValueError on samples out of bounds or not finite, on
+        samples that raise an alarm under the tolerance, and as `outputs.parse` and `numerics.served` do.
 
         Paper: Section 3.1. Notebook: 00.
         """
-        from ssviz import models  # here, because checking an endpoint needs no Keras
+        from ssviz import models, numerics  # here, because checking an endpoint needs no Keras
 
         x = np.array(getattr(samples, "samples", samples), np.float32)
         settings = getattr(samples, "settings", {})
         p, q = bounds or settings.get("bounds", (0.0, 1.0))
         output = parse(output)
+        how = dict(settings if how is None else how)
+        if tolerance is not None:
+            how["served as"] = numerics.settings_of(tolerance)
+            _refuse(~numerics.steady(model, x, tolerance, output), tolerance)
         probabilities = models.probabilities(model, x, batch_size=1)  # as verify asks: last digits may differ
+        leads = numerics.lead(probabilities, probabilities.argmax(axis=1))
         return cls(
             samples=x,
             expected=output.answer(probabilities),
@@ -144,7 +162,9 @@ class Fingerprint:
             created=datetime.date.today().isoformat(),
             bounds=(float(p), float(q)),
             preprocessing=preprocessing or f"float32 in [{p:g}, {q:g}]",
-            how=dict(settings if how is None else how),
+            how=how,
+            gap=None if np.isnan(leads).all() else float(np.nanmin(leads)),
+            tolerance=tolerance,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -221,13 +241,24 @@ class Fingerprint:
             failure = f"every answer is a tie, which agrees with several labels; {_BETTER}"
         if mismatches:
             more = f" ({len(mismatches)} samples differ)" if len(mismatches) > 1 else ""
-            status, reason = "tampered", "; ".join(filter(None, [f"{first}{more}", failure]))
+            tried = f"serving the model in {self.tolerance} changes none" if self.tolerance else ""
+            status, reason = "tampered", "; ".join(filter(None, [f"{first}{more}", tried, failure]))
         elif failure:
             status, reason = "inconclusive", failure
         else:
             status, reason = "intact", "every answer is the model's own"
             reason += f", but {ties} of {len(self)} are ties; {_BETTER}" if ties else ""
         return Verdict(status, queries, len(self), mismatches, first, reason)
+
+
+def _refuse(alarms: np.ndarray, tolerance: str) -> None:
+    if alarms.any():
+        shown = ", ".join(map(str, np.flatnonzero(alarms)[:10])) + (", ..." if alarms.sum() > 10 else "")
+        raise ValueError(
+            f"samples must raise no alarm while the intact model is served in {tolerance}, but {alarms.sum()} of "
+            f"{len(alarms)} do: {shown}. Make pairs with ssviz.straddle(..., gap=ssviz.gap_for(model, x0, "
+            f"tolerance={tolerance!r})), or leave out what ssviz.numerics.steady finds."
+        )
 
 
 def _keras_endpoint(model: Any) -> Callable[[np.ndarray], np.ndarray]:

@@ -125,6 +125,8 @@ def _parse(blob: bytes) -> dict[str, Any]:
         "bounds": tuple(manifest["bounds"]),
         "preprocessing": manifest["preprocessing"],
         "how": manifest["how"],
+        "gap": manifest.get("gap"),  # absent from the first files
+        "tolerance": manifest.get("tolerance"),
     }
 
 

@@ -1,7 +1,7 @@
 """The pages that `ssviz run` writes: one for each notebook and an index; they need no network.
 
-Plotly figures are drawn by one plotly.min.js in the same folder; formulas are MathML, which browsers draw
-themselves; light or dark is the reader's own setting.
+Plotly figures are drawn by one plotly.min.js in the same folder and steered by HTML controls, which the keyboard
+reaches; formulas are MathML, which browsers draw themselves; light or dark is the reader's own setting.
 """
 
 import copy
@@ -19,7 +19,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from ssviz.figures.offline import embedded, plotly_script
+from ssviz.figures.offline import SCRIPT, STYLE, embedded, plotly_script
 from ssviz.files import atomic_write
 from ssviz.notebook_hygiene import without_progress
 
@@ -70,6 +70,8 @@ def write_page(notebook: nbformat.NotebookNode, path: Path, runs: Sequence["Note
     resources = {
         "metadata": {"name": path.stem},
         "dark_css": dark,
+        "controls_script": SCRIPT,
+        "controls_style": STYLE,
         "before": runs[i - 1] if i else None,
         "after": runs[i + 1] if i + 1 < len(runs) else None,
     }

@@ -1,6 +1,7 @@
-"""The intact model, served by another process: `python -m ssviz.serving MODEL INPUTS ANSWERS`, which `serve` starts.
+"""The intact model, served by another process, which `serve` starts.
 
-Keras fixes its backend, and TensorFlow its threads, when they are first imported: another choice is another process.
+Keras fixes its backend, and TensorFlow its threads, when they are first imported: another choice is another process,
+`python -m ssviz.serving MODEL INPUTS ANSWERS [SETTING ...]`.
 """
 
 import os
@@ -26,11 +27,13 @@ def serve(
     *,
     backend: str,
     threads: int | None = None,
+    settings: Sequence[str] = (),
 ) -> tuple[list[np.ndarray], str]:
     """Probabilities (n, r) of every array (n, ...) of samples from another process, and its device's name.
 
     model: a .keras file; inputs.npz and answers.npz are written beside it. backend: "tensorflow" or "jax".
-    threads: how many the engine computes with, by default as many as it likes. Raises RuntimeError with the
+    threads: how many the engine computes with, by default as many as it likes. settings: for each array, of
+    `numerics.SETTINGS`, its batch size, dtype or runtime; by default the model's own. Raises RuntimeError with the
     end of what the process said if it fails, as it does on a model with layers that only this process knows.
 
     Paper: Section 5.2, "False Positives". Notebook: 10.
@@ -38,8 +41,9 @@ def serve(
     folder = Path(model).parent
     np.savez(folder / "inputs.npz", *samples)
     chosen = {} if threads is None else dict.fromkeys(_THREADS, str(threads))
+    command = [str(model), str(folder / "inputs.npz"), str(folder / "answers.npz"), *settings]
     done = subprocess.run(
-        [sys.executable, "-m", "ssviz.serving", str(model), str(folder / "inputs.npz"), str(folder / "answers.npz")],
+        [sys.executable, "-m", "ssviz.serving", *command],
         env={**os.environ, **_SHARE, **chosen, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
@@ -51,10 +55,16 @@ def serve(
         return [answers[f"arr_{i}"] for i in range(len(samples))], str(answers["device"])
 
 
-def _main(model: str, inputs: str, answers: str) -> None:
-    served = keras.saving.load_model(model, compile=False, safe_mode=True)
+def _main(model: str, inputs: str, answers: str, *settings: str) -> None:
+    from ssviz.numerics import answers_here  # which imports this file
+
+    loaded = keras.saving.load_model(model, compile=False, safe_mode=True)
     with np.load(inputs, allow_pickle=False) as arrays:
-        found = [probabilities(served, arrays[name]) for name in arrays.files]
+        samples = [arrays[name] for name in arrays.files]
+    if settings:
+        found = [answers_here(loaded, x, setting) for x, setting in zip(samples, settings, strict=True)]
+    else:
+        found = [probabilities(loaded, x) for x in samples]
     np.savez(answers, *found, device=np.array(device_name()))
 
 

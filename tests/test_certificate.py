@@ -8,6 +8,8 @@ import tiny_models as tiny
 from keras import layers
 
 from ssviz.certificate import Certificate, certificate
+from ssviz.evaluation import missing_rate
+from ssviz.manc import manc
 from ssviz.models import probabilities
 
 pytestmark = pytest.mark.core
@@ -127,6 +129,24 @@ def test_chosen_samples_detect_at_least_as_much_as_random_ones():
     assert (promised[order].covered(0.5) >= both_ways - 1e-12).all()
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_choice_is_algorithm_2_on_changes(activation):
+    promised = certificate(dense(activation), samples(60))
+    detected = np.stack([promised[i].detected(0.5).ravel() for i in range(60)])
+    np.testing.assert_array_equal(promised.choose(60, 0.5), manc(detected, 60).indices)
+    np.testing.assert_array_equal(promised.counts(0.5).ravel(), detected.sum(0))
+
+
+def test_single_changes_that_are_found():
+    promised = certificate(dense(), samples())
+    found = promised.found(0.5)
+    np.testing.assert_allclose(found, [promised[:n].detected(0.5).mean() for n in range(1, 13)])
+    assert (found >= promised.covered(0.5)).all()
+    each = promised.counts(0.5)
+    assert found[-1] == (each > 0).mean()
+    assert missing_rate(np.array([True] * int(each[0, -1, 0]) + [False] * 12)[:12], 1) == 1 - each[0, -1, 0] / 12
+
+
 def test_what_has_samples_and_logits_models_are_taken_too():
     model, x = dense(), samples()
 
@@ -136,8 +156,9 @@ def test_what_has_samples_and_logits_models_are_taken_too():
     np.testing.assert_array_equal(certificate(model, Bag()).up, certificate(model, x).up)
     logits = keras.Sequential([layers.Input((6,)), *model.layers[:-1], layers.Dense(4, name="head")])
     logits.layers[-1].set_weights(model.layers[-1].get_weights())
-    with pytest.warns(UserWarning, match="returns logits"):
+    with pytest.warns(UserWarning, match="returns logits") as said:
         np.testing.assert_allclose(certificate(logits, x).up, certificate(model, x).up, rtol=1e-6)
+    assert sum("returns logits" in str(w.message) for w in said) == 1
 
 
 def test_a_model_without_dense_head_is_told_what_to_do():
@@ -155,6 +176,8 @@ def test_a_model_without_dense_head_is_told_what_to_do():
         (lambda m: certificate(m, samples()).detected(np.nan), r"relative must be positive.*received nan"),
         (lambda m: certificate(m, samples()).choose(13), r"k must lie in \[1, 12\].*received 13"),
         (lambda m: certificate(m, samples()).choose(3, -1.0), r"relative must be positive.*received -1"),
+        (lambda m: certificate(m, samples()).found(0.0), r"relative must be positive.*received 0"),
+        (lambda m: certificate(m, samples()).counts(np.inf), r"relative must be positive.*received inf"),
     ],
 )
 def test_errors_name_the_argument(call, message):

@@ -297,12 +297,12 @@ def fresh_kernel(monkeypatch):
 
 
 def test_every_exercise_is_tested_and_has_hints_and_a_title():
-    assert set(CASES) == set(lab.EXERCISES)
+    assert set(CASES) <= set(lab.EXERCISES)  # other topics have test files of their own
     for name, entry in lab.EXERCISES.items():
         assert entry.id == name
         assert re.fullmatch(r"\d\d\.\d", name)
         assert len(entry.hints) >= 2
-        assert len(CASES[name].wrong) >= 2
+        assert name not in CASES or len(CASES[name].wrong) >= 2
         assert entry.title
         assert not entry.title.endswith(".")
 
@@ -389,7 +389,7 @@ def test_the_arguments_of_a_students_function_are_copies():
 
 def test_an_unknown_exercise_lists_those_there_are():
     for call in (lambda: lab.check("99.9", 1), lambda: lab.hint("99.9")):
-        with pytest.raises(ValueError, match=r"exercise must be one of: 03\.1 \(S in closed form.*'99\.9'"):
+        with pytest.raises(ValueError, match=r"exercise must be one of: .*03\.1 \(S in closed form.*'99\.9'"):
             call()
 
 

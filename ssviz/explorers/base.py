@@ -1,13 +1,20 @@
 """What every explorer shares: controls with names, one ``update``, errors that show, and a page without a kernel."""
 
+import contextlib
 import json
+import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 import plotly.graph_objects as go
+from plotly.basedatatypes import Undefined
+
+from ssviz.figures.offline import page
+from ssviz.files import atomic_write
 
 PAPER = (
     "https://openaccess.thecvf.com/content_CVPR_2019/html/"
@@ -51,21 +58,35 @@ class Explorer:
         if unknown:
             raise ValueError(f"controls are {', '.join(self.controls)}; received {', '.join(unknown)}.")
         self._build()
-        self._quiet = True
-        try:
-            for name, value in values.items():
+        with self._silence():
+            for name in (name for name in self.controls if name in values):
                 try:
-                    self.controls[name].value = value
+                    self.controls[name].value = values[name]
                 except Exception as error:
-                    raise ValueError(f"{name} cannot be {value!r}: {error}") from error
-        finally:
-            self._quiet = False
+                    raise ValueError(f"{name} cannot be {values[name]!r}: {error}") from error
         self.draw()
 
     def reset(self) -> None:
         """Every control back to where it started."""
         self._build()
         self.update(**self._start)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the static figure as one HTML file (5 MB) that needs no kernel, network or other file.
+
+        Missing folders are made; the file appears whole or not at all. Raises ValueError unless path ends in .html,
+        OSError (NotADirectoryError where a file stands in the place of a folder) as the disk does.
+        """
+        path = Path(path)
+        if path.suffix != ".html":
+            raise ValueError(f"path must end in .html; received {os.fspath(path)!r}.")
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(f"path must lie in a folder; {os.fspath(above)!r} is a file.")
+        figure = json.loads(self.static_figure().to_json())
+        text = page(figure, self.question, self.paper, PAPER)
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
     @property
     def widget(self) -> widgets.Widget:
@@ -92,6 +113,15 @@ class Explorer:
             layout=widgets.Layout(overflow="visible", padding="4px"),
         )
         self._shown(self.draw)
+
+    @contextlib.contextmanager
+    def _silence(self) -> Iterator[None]:
+        """Controls set inside draw nothing."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
 
     def _changed(self, change: Any) -> None:
         if not self._quiet:
@@ -161,4 +191,26 @@ def picture(caption: str, width: int) -> tuple[widgets.Image, widgets.VBox]:
 def live(figure: go.Figure, height: int, width: int) -> go.FigureWidget:
     """A complete figure as a widget of fixed size (what is added after construction would be lost)."""
     figure.update_layout(height=height, width=width)
-    return go.FigureWidget(figure)
+    return _Live(figure)
+
+
+class _Live(go.FigureWidget):
+    """A FigureWidget whose batches keep what they do not change.
+
+    Where of several traces only some get another x, say, plotly sends a gap for the others, and the page takes the
+    gap for null: their x is gone. Here what they have is sent again.
+    """
+
+    def _send_update_msg(self, restyle_data: dict, relayout_data: dict, trace_indexes: Any = None,
+                         source_view_id: Any = None) -> None:  # fmt: skip
+        indexes = self._normalize_trace_indexes(trace_indexes)
+        whole = {
+            name: [
+                self.data[i][name] if v is Undefined and name in self.data[i] else v
+                for i, v in zip(indexes, values, strict=True)
+            ]
+            if isinstance(values, list)
+            else values
+            for name, values in restyle_data.items()
+        }
+        super()._send_update_msg(whole, relayout_data, indexes, source_view_id)

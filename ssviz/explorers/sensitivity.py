@@ -9,8 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ssviz.backend import compiled, keras, value_and_gradient
-from ssviz.explorers.base import Explorer, dropdown, labelled_slider, live
+from ssviz.explorers.base import Explorer, dropdown, labelled_slider, live, picture
 from ssviz.figures import sensitivity as figures
+from ssviz.figures.style import png
 from ssviz.models import Classifier, as_samples, in_batches
 from ssviz.sensitivity import log_sensitivity, log_sensitivity_of, log_softmax_jacobian_norm2
 
@@ -92,22 +93,29 @@ class SensitivityExplorer(Explorer):
         return self._anatomies[i]
 
     def layout(self) -> widgets.Widget:
-        """Image, curves and plane in one figure."""
-        self._drawn = self.anatomy()
-        self._figure = live(figures.anatomy(self._drawn, self.controls["gap"].value), height=400, width=960)
-        return self._figure
+        """Image, curves and plane side by side, each on its own: the gap moves only the curves."""
+        parts, gap = self._drawn = self.anatomy(), self.controls["gap"].value
+        self._picture, box = picture("image", 110)
+        self._picture.value = png(figures.picture_of(parts), 110)
+        self._curves = live(figures.factors(parts, gap), height=370, width=430)
+        self._plane_map = live(figures.surroundings(parts), height=370, width=390)
+        row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
+        return widgets.Box([box, self._curves, self._plane_map], layout=row)
 
     def draw(self) -> None:
         """Follow image and gap; only an image not seen before computes anything."""
         parts, gap = self.anatomy(), self.controls["gap"].value
-        with self._figure.batch_update():
-            if parts is not self._drawn:
-                figures.replace(self._figure, parts, gap)
-                self._drawn = parts
-            else:
-                moving = self._figure.data[figures.CURVES - 2 : figures.CURVES]
-                for trace, xy in zip(moving, figures.cursor(parts, gap), strict=True):
+        if parts is not self._drawn[0]:
+            self._picture.value = png(figures.picture_of(parts), 110)
+            for figure, fresh in ((self._curves, figures.factors(parts, gap)),
+                                  (self._plane_map, figures.surroundings(parts))):  # fmt: skip
+                with figure.batch_update():
+                    figures.replace(figure, fresh)
+        elif gap != self._drawn[1]:
+            with self._curves.batch_update():
+                for trace, xy in zip(self._curves.data[figures.CURVES - 2 :], figures.cursor(parts, gap), strict=True):
                     trace.update(xy)
+        self._drawn = parts, gap
         self.status.value = self._summary(parts, parts.at(gap))
 
     def _summary(self, parts: figures.Anatomy, i: int) -> str:

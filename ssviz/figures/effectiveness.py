@@ -1,14 +1,47 @@
-"""Figure 5: missing rate against the number of samples, for three ways to choose them."""
+"""Figure 5 and Table 5: missing rate against samples, samples needed against alpha, for three ways to choose them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from ssviz.effectiveness import METHODS, Effectiveness
-from ssviz.figures.style import BLUE, GREEN, GREY, ORANGE, TEMPLATE
+from ssviz import paper
+from ssviz.effectiveness import METHODS, Band, Effectiveness
+from ssviz.figures.style import BLUE, GREEN, GREY, ORANGE, TEMPLATE, band, menu, slider
 
 FLOOR = 1e-9  # a rate of zero cannot be drawn on a logarithmic axis: it is drawn here
+TOP = 5000  # the upper end of the samples that are drawn
+ROUNDED = 0.005  # the paper's 0.00% says no more than: less than this
+CURSORS = (7, 8, 16)  # the traces of `rates_and_needed` that follow N_S and alpha
+THEIRS = (6, 15)  # those with the paper's points, whose symbols differ
 _LOOK = dict(zip(METHODS, [(GREEN, "dot", "circle"), (ORANGE, "dash", "diamond"), (BLUE, "solid", "square")],
                  strict=True))  # fmt: skip
+_CURVES, _RING = (3, 4, 5), 7  # among the traces of one panel: three bands, three curves, the paper's, the ring
+
+
+def rates_and_needed(result: Effectiveness, attack: str, n_s: int, alpha: float) -> go.Figure:
+    """Missing rates against N_S beside samples needed against alpha, for one attack, each with its cursor.
+
+    The bands reach from the lowest to the highest compromised model; the open markers are the paper's.
+    n_s, alpha: of the result's. Paper: Figure 5, Tables 3 and 5. Notebooks: 10, 11.
+    """
+    figure = make_subplots(cols=2, horizontal_spacing=0.11)
+    left = [*_rates(result, attack, n_s), _threshold(result, alpha)]
+    for column, traces in enumerate((left, _needed(result, attack, alpha)), start=1):
+        for trace in traces:
+            trace.showlegend = column == 1 and trace.showlegend is not False
+            figure.add_trace(trace, row=1, col=column)
+    _rate_axes(figure, result, col=1)
+    _needed_axes(figure, result, col=2)
+    return figure.update_layout(template=TEMPLATE, height=400)
+
+
+def cursors(result: Effectiveness, attack: str, n_s: int, alpha: float) -> list[dict]:
+    """x and y of the traces CURSORS of `rates_and_needed`: all that follows N_S and alpha."""
+    line = _threshold(result, alpha)
+    return [_rate_ring(result, attack, n_s), {"x": line.x, "y": line.y}, _needed_ring(result, attack, alpha)]
 
 
 def missing_rates(result: Effectiveness, attack: str, n_s: int) -> go.Figure:
@@ -16,61 +49,201 @@ def missing_rates(result: Effectiveness, attack: str, n_s: int) -> go.Figure:
 
     Paper: Figure 5. Notebook: 10.
     """
-    return _labelled(go.Figure(_traces(result, attack, n_s)), result)
+    figure = go.Figure(_rates(result, attack, n_s))
+    _rate_axes(figure, result)
+    return figure.update_layout(template=TEMPLATE, height=400)
 
 
-def missing_rates_of_all(result: Effectiveness, n_s: int = 3) -> go.Figure:
-    """The same with a menu of the attacks, for pages without a kernel. Paper: Figure 5. Notebook: 10."""
-    per_attack = [_traces(result, attack, n_s) for attack in result.attacks]
-    width = len(per_attack[0])
-    figure = go.Figure([trace for traces in per_attack for trace in traces])
+def missing_rates_of_all(results: Mapping[str, Effectiveness], n_s: int = 3) -> go.Figure:
+    """Missing rates of every attack: a menu of the results by name and their attacks, a slider over N_S.
+
+    For pages without a kernel: the legend says the rates at N_S. Paper: Figure 5, Table 3. Notebook: 10.
+    """
+    steps = range(1, min(int(result.n_s[-1]) for result in results.values()) + 1)
+    panel = _Panel(_rates, _rate_ring, rate_words)
+    figure = _with_menu(results, panel, {f"{n}": n for n in steps}, "N_S = ", steps.index(n_s))
+    _rate_axes(figure, next(iter(results.values())))
+    return figure
+
+
+def samples_needed_of_all(results: Mapping[str, Effectiveness], alpha: float = 1e-4) -> go.Figure:
+    """Samples needed for every attack: a menu of the results by name and their attacks, a slider over alpha.
+
+    For pages without a kernel: the legend says the samples at alpha. Paper: Table 5. Notebook: 11.
+    """
+    first = next(iter(results.values()))
+    panel = _Panel(_needed, _needed_ring, needed_words)
+    figure = _with_menu(results, panel, {power(a): a for a in first.alphas}, "alpha = ", _at(first, alpha))
+    _needed_axes(figure, first)
+    return figure
+
+
+def rate_words(result: Effectiveness, attack: str, method: str, n_s: int) -> str:
+    """A missing rate in percent."""
+    return percent(result.rates[attack][method].value[n_s - 1])
+
+
+def needed_words(result: Effectiveness, attack: str, method: str, alpha: float) -> str:
+    """A number of samples, or that none is enough."""
+    return _count(result.needed[attack][method].value[_at(result, alpha)])
+
+
+def percent(rate: float) -> str:
+    """A rate in percent, to two or three digits; a power of ten below 0.001%."""
+    if 0 < rate < 1e-5:
+        return f"{100 * rate:.0e}%".replace("e-0", "e-")
+    if 0 < rate < 0.1:
+        return f"{100 * rate:#.2g}%"
+    return f"{100 * rate:.2f}%" if 0.99 < rate < 1 else f"{100 * rate:.3g}%"
+
+
+def power(alpha: float) -> str:
+    """A power of ten, as 1e-2."""
+    return f"{alpha:.0e}".replace("e-0", "e-")
+
+
+class _Panel(NamedTuple):
+    """What a figure of all attacks is made of; each takes a result, an attack and where the cursor is."""
+
+    traces: Callable[[Effectiveness, str, Any], list[go.Scatter]]
+    ring: Callable[[Effectiveness, str, Any], dict]
+    words: Callable[[Effectiveness, str, str, Any], str]
+
+
+def _with_menu(
+    results: Mapping[str, Effectiveness], panel: _Panel, steps: Mapping[str, Any], prefix: str, active: int
+) -> go.Figure:
+    """A panel for each result and attack, of which a menu shows one; a slider moves the cursors of all."""
+    entries = [(name, result, attack) for name, result in results.items() for attack in result.attacks]
+
+    def legend(result: Effectiveness, attack: str, at: Any) -> list[str]:
+        return [f"{method}: {panel.words(result, attack, method, at)}" for method in METHODS]
+
+    start = list(steps.values())[active]
+    panels = [panel.traces(result, attack, start) for _, result, attack in entries]
+    width = len(panels[0])
+    figure = go.Figure([trace for traces in panels for trace in traces])
+    for number, (_, result, attack) in enumerate(entries):
+        for i, name in zip(_CURVES, legend(result, attack, start), strict=True):
+            figure.data[number * width + i].name = name
     for i, trace in enumerate(figure.data):
         trace.visible = i < width
-    buttons = [
-        {"label": attack, "method": "update",
-         "args": [{"visible": [i // width == number for i in range(width * len(per_attack))]}]}
-        for number, attack in enumerate(result.attacks)
-    ]  # fmt: skip
-    menu = {"buttons": buttons, "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "font": {"color": "#333"},
-            "bgcolor": "#f2f2f2"}  # fmt: skip
-    return _labelled(figure, result).update_layout(updatemenus=[menu], height=430)
+    figure.frames = [
+        go.Frame(
+            name=label,
+            traces=[number * width + i for number in range(len(entries)) for i in (*_CURVES, _RING)],
+            data=[
+                data
+                for _, result, attack in entries
+                for data in (*({"name": name} for name in legend(result, attack, at)), panel.ring(result, attack, at))
+            ],
+        )
+        for label, at in steps.items()
+    ]
+    labels = [f"{name} · {attack}" if len(results) > 1 else attack for name, _, attack in entries]
+    shown = [{"visible": [i // width == number for i in range(len(figure.data))]} for number in range(len(entries))]
+    return figure.update_layout(
+        template=TEMPLATE, height=530, margin={"t": 88}, updatemenus=[menu("data, attack", labels, shown)],
+        sliders=[slider(list(steps), list(steps), prefix, active)],
+    )  # fmt: skip
 
 
-def cursor(result: Effectiveness, attack: str, n_s: int) -> dict:
-    """x and y of the markers at n_s, one on each method's curve."""
-    return {"x": [n_s] * len(METHODS), "y": [_drawn(result.rates[attack][m])[n_s - 1] for m in METHODS]}
+def _rates(result: Effectiveness, attack: str, n_s: int) -> list[go.Scatter]:
+    """Three bands, three curves, the paper's points, the ring at n_s."""
+    floored = {m: Band(*(np.maximum(part, FLOOR) for part in its)) for m, its in result.rates[attack].items()}
+    traces = _bands_and_curves(result.n_s, floored, result.rates[attack], percent)
+    theirs = [(n, rate) for n, rate in zip(paper.N_S, paper.TABLE_3.get(attack, ()), strict=False)
+              if n <= result.n_s[-1]]  # fmt: skip
+    look = {"color": BLUE, "symbol": ["square-open" if rate else "triangle-down-open" for _, rate in theirs]}
+    words = [f"{rate:g}%" if rate else f"0.00%: below {ROUNDED}%" for _, rate in theirs]
+    points = _theirs([n for n, _ in theirs], [max(rate, ROUNDED) / 100 for _, rate in theirs], look, words, attack)
+    return [*traces, points, _ring(_rate_ring(result, attack, n_s))]
 
 
-def curves(result: Effectiveness, attack: str) -> list[np.ndarray]:
-    """y of each method's curve, floored for the log axis."""
-    return [_drawn(result.rates[attack][method]) for method in METHODS]
+def _needed(result: Effectiveness, attack: str, alpha: float) -> list[go.Scatter]:
+    """Three bands, three curves, the paper's points, the ring at alpha."""
+    bands = result.needed[attack]
+    drawn = {
+        m: Band(np.where(np.isfinite(b.value), b.value, np.nan), np.minimum(b.low, TOP), np.minimum(b.high, TOP))
+        for m, b in bands.items()
+    }
+    traces = _bands_and_curves(result.alphas, drawn, bands, _count)
+    table = paper.TABLE_5.get(attack, {})
+    theirs = [(a, n, m) for m, counts in table.items() for a, n in zip(paper.ALPHAS, counts, strict=True)]
+    each = [_LOOK[m] for m in METHODS for _ in paper.ALPHAS]  # the same where the paper has no points: only they change
+    look = {"color": [colour for colour, *_ in each], "symbol": [f"{symbol}-open" for *_, symbol in each]}
+    points = _theirs([a for a, *_ in theirs], [n for _, n, _ in theirs], look, [f"{n}" for _, n, _ in theirs], attack)
+    return [*traces, points, _ring(_needed_ring(result, attack, alpha))]
 
 
-def _traces(result: Effectiveness, attack: str, n_s: int) -> list[go.Scatter]:
-    traces = []
-    for method, y in zip(METHODS, curves(result, attack), strict=True):
+def _bands_and_curves(
+    x: np.ndarray, drawn: Mapping[str, Band], true: Mapping[str, Band], words: Callable[[float], str]
+) -> list[go.Scatter]:
+    bands, curves = [], []
+    for method in METHODS:
         colour, dash, symbol = _LOOK[method]
-        rates = result.rates[attack][method]
-        traces.append(
+        value, low, high = (part.astype(np.float32) for part in drawn[method])
+        bands.append(band(x, low, high, colour))
+        told = [words(v) if a == b else f"{words(v)} ({words(a)} to {words(b)})"
+                for v, a, b in zip(*true[method], strict=True)]  # fmt: skip
+        curves.append(
             go.Scatter(
-                x=result.n_s, y=y, name=method, mode="lines+markers", customdata=rates,
-                hovertemplate="%{customdata:.3g}",
-                line={"color": colour, "dash": dash, "width": 2.5}, marker={"symbol": symbol, "size": 8},
+                x=x, y=value, name=method, mode="lines+markers", customdata=told, hovertemplate="%{customdata}",
+                line={"color": colour, "dash": dash, "width": 2.5}, marker={"symbol": symbol, "size": 7},
             )
         )  # fmt: skip
+    return [*bands, *curves]
+
+
+def _theirs(x: Sequence, y: Sequence, look: dict, words: list[str], attack: str) -> go.Scatter:
+    where = paper.measured_on(attack)
+    return go.Scatter(
+        x=x, y=y, name=f"the paper ({where})" if len(x) else "the paper: –", mode="markers", customdata=words,
+        hovertemplate="%{customdata}", marker={"size": 12, "line": {"width": 2}, **look},
+    )  # fmt: skip
+
+
+def _ring(at: Mapping) -> go.Scatter:
     ring = {"size": 17, "color": "rgba(0,0,0,0)", "line": {"color": GREY, "width": 2}}
-    traces.append(go.Scatter(**cursor(result, attack, n_s), mode="markers", marker=ring, showlegend=False,
-                             hoverinfo="skip"))  # fmt: skip
-    return traces
+    return go.Scatter(**at, mode="markers", marker=ring, showlegend=False, hoverinfo="skip")
 
 
-def _drawn(rates: np.ndarray) -> np.ndarray:
-    return np.maximum(rates, FLOOR)
+def _rate_ring(result: Effectiveness, attack: str, n_s: int) -> dict:
+    rates = [max(result.rates[attack][m].value[n_s - 1], FLOOR) for m in METHODS]
+    return {"x": [n_s] * len(METHODS), "y": rates}
 
 
-def _labelled(figure: go.Figure, result: Effectiveness) -> go.Figure:
-    figure.update_xaxes(title_text="samples N_S", dtick=1)
+def _needed_ring(result: Effectiveness, attack: str, alpha: float) -> dict:
+    counts = [result.needed[attack][m].value[_at(result, alpha)] for m in METHODS]
+    return {"x": [alpha] * len(METHODS), "y": [n if np.isfinite(n) else None for n in counts]}
+
+
+def _threshold(result: Effectiveness, alpha: float) -> go.Scatter:
+    """The line that a missing rate of alpha must reach."""
+    line = {"color": GREY, "width": 1.5, "dash": "dashdot"}
+    return go.Scatter(x=result.n_s[[0, -1]], y=[alpha, alpha], mode="lines", line=line, name="alpha", hoverinfo="skip")
+
+
+def _at(result: Effectiveness, alpha: float) -> int:
+    return int(np.argmin(np.abs(np.log(result.alphas) - np.log(alpha))))
+
+
+def _count(needed: float) -> str:
+    return f"{needed:.0f}" if np.isfinite(needed) else "never enough"
+
+
+def _rate_axes(figure: go.Figure, result: Effectiveness, **where: int) -> None:
+    figure.update_xaxes(title_text="samples N_S", dtick=1, range=[0.6, result.n_s[-1] + 0.4], **where)
     ticks = [10.0**-k for k in range(9, -1, -1)]
     names = ["0", *(f"10<sup>−{k}</sup>" for k in range(8, 0, -1)), "1"]
-    figure.update_yaxes(title_text="missing rate", type="log", range=[-9.3, 0.3], tickvals=ticks, ticktext=names)
-    return figure.update_layout(template=TEMPLATE, height=380)
+    figure.update_yaxes(title_text="missing rate", type="log", range=[-9.3, 0.3], tickvals=ticks, ticktext=names,
+                        **where)  # fmt: skip
+
+
+def _needed_axes(figure: go.Figure, result: Effectiveness, **where: int) -> None:
+    names = [f"10<sup>−{-round(np.log10(a))}</sup>" for a in result.alphas]
+    first, *_, last = np.log10(result.alphas)
+    figure.update_xaxes(title_text="missing rate alpha", type="log", range=[first + 0.3, last - 0.3],
+                        tickvals=list(result.alphas), ticktext=names, **where)  # fmt: skip
+    ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000]
+    figure.update_yaxes(title_text="samples needed", type="log", range=[-0.1, np.log10(TOP)], tickvals=ticks, **where)

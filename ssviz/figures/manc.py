@@ -17,10 +17,14 @@ def neuron_states(selection: Selection, n_s: int) -> np.ndarray:
     return now.astype(int) + (now & ~before)
 
 
-def neuron_grid(selection: Selection, n_s: int, *, cell: int = 10) -> np.ndarray:
-    """The neurons as a near-square grid of coloured cells, ``cell`` pixels each: uint8 RGBA (h, w, 4)."""
+def neuron_grid(selection: Selection, n_s: int, *, cell: int | None = None) -> np.ndarray:
+    """The neurons as a near-square grid of coloured cells, ``cell`` pixels each: uint8 RGBA (h, w, 4).
+
+    cell: 10 by default, and fewer where there are many neurons.
+    """
     states = neuron_states(selection, n_s)
     columns = int(np.ceil(np.sqrt(len(states))))
+    cell = int(np.clip(640 // columns, 2, 10)) if cell is None else cell
     padded = np.full(-(-len(states) // columns) * columns, 3)
     padded[: len(states)] = states
     colours = np.array([_rgba(UNCOVERED), _rgba(COVERED), _rgba(NEW), (0, 0, 0, 0)], np.uint8)
@@ -72,7 +76,8 @@ def coverage_with_grid(selection: Selection, random: RandomCoverage) -> go.Figur
 
 
 def _picture(selection: Selection, n_s: int) -> str:
-    return data_url(neuron_grid(selection, n_s, cell=6))
+    columns = int(np.ceil(np.sqrt(selection.n_neurons)))
+    return data_url(neuron_grid(selection, n_s, cell=int(np.clip(400 // columns, 2, 6))))
 
 
 def _coverage_traces(selection: Selection, random: RandomCoverage, n_s: int) -> list[go.Scatter]:

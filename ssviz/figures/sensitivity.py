@@ -66,17 +66,27 @@ def anatomy(parts: Anatomy, gap: float) -> go.Figure:
         figure.add_trace(trace, row=1, col=2)
     for trace in _plane(parts):
         figure.add_trace(trace, row=1, col=3)
-    figure.add_trace(go.Image(source=_picture(parts.image), hoverinfo="skip"), row=1, col=1)
+    figure.add_trace(go.Image(source=data_url(picture_of(parts)), hoverinfo="skip"), row=1, col=1)
     figure.update_xaxes(visible=False, col=1)
     figure.update_yaxes(visible=False, col=1)
-    figure.update_xaxes(
-        title_text="gap of the two top logits", zeroline=True, zerolinecolor=GREY, title_standoff=8, col=2
-    )
-    figure.update_yaxes(type="log", exponentformat="power", tickfont_size=11, col=2, **axis(parts))
-    figure.update_xaxes(title_text="distance along the gradient of log S", title_standoff=8, col=3)
-    figure.update_yaxes(title_text="along a random direction", title_standoff=4, col=3)
+    _curve_axes(figure, parts, col=2)
+    _plane_axes(figure, col=3)
     return figure.update_layout(template=TEMPLATE, height=400, hovermode="closest", margin_r=10, margin_t=70,
                                 legend={"x": 0.16, "y": 1.03})  # fmt: skip
+
+
+def factors(parts: Anatomy, gap: float) -> go.Figure:
+    """S and its factors against the gap alone: small, so that a cursor moves fast. Paper: Eq. 6. Notebook: 03."""
+    figure = _curve_axes(go.Figure(_curves(parts, gap)), parts)
+    return figure.update_layout(template=TEMPLATE, hovermode="closest", margin={"l": 56, "r": 8, "t": 64, "b": 48})
+
+
+def surroundings(parts: Anatomy) -> go.Figure:
+    """log10 S in the plane through the image alone. Paper: Eq. 6. Notebook: 03."""
+    figure = _plane_axes(go.Figure(_plane(parts)))
+    title = {"text": "log<sub>10</sub> S around the image; dashed: a tie", "x": 0.5, "xref": "paper", "font_size": 14}
+    return figure.update_layout(template=TEMPLATE, hovermode="closest", title=title,
+                                margin={"l": 56, "r": 8, "t": 64, "b": 48})  # fmt: skip
 
 
 def anatomy_with_gaps(parts: Anatomy, gaps: Sequence[float], start: float) -> go.Figure:
@@ -112,11 +122,19 @@ def axis(parts: Anatomy) -> dict:
     return {"range": [low, high], "dtick": max(1, round((high - low) / 7))}
 
 
-def replace(figure: go.Figure, parts: Anatomy, gap: float) -> None:
-    """Draw another image in a figure made by `anatomy`, in place."""
-    for old, new in zip(figure.data, anatomy(parts, gap).data, strict=True):
+def replace(figure: go.Figure, fresh: go.Figure) -> None:
+    """Draw another image in a figure of this module, in place: what ``fresh``, of the same function, shows."""
+    for old, new in zip(figure.data, fresh.data, strict=True):
         old.update({key: new[key] for key in ("x", "y", "z", "source") if key in new})
-    figure.layout.yaxis2.update(axis(parts))
+    log = {"type": "log"}
+    for old, new in zip(figure.select_yaxes(log), fresh.select_yaxes(log), strict=True):
+        old.update(range=new.range, dtick=new.dtick)
+
+
+def picture_of(parts: Anatomy) -> np.ndarray:
+    """The image as pixels, uint8 RGB; a grey dot where it is no picture."""
+    drawable = parts.image.ndim == 3 and parts.image.shape[-1] in (1, 3)
+    return as_uint8(parts.image) if drawable else np.full((1, 1, 3), 128, np.uint8)
 
 
 def gap_label(gap: float) -> str:
@@ -157,6 +175,13 @@ def _plane(parts: Anatomy) -> list[go.Heatmap | go.Contour | go.Scatter]:
     ]  # fmt: skip
 
 
-def _picture(image: np.ndarray) -> str:
-    drawable = image.ndim == 3 and image.shape[-1] in (1, 3)
-    return data_url(as_uint8(image) if drawable else np.full((1, 1, 3), 128, np.uint8))
+def _curve_axes(figure: go.Figure, parts: Anatomy, **panel: int) -> go.Figure:
+    figure.update_xaxes(
+        title_text="gap of the two top logits", zeroline=True, zerolinecolor=GREY, title_standoff=8, **panel
+    )
+    return figure.update_yaxes(type="log", exponentformat="power", tickfont_size=11, **panel, **axis(parts))
+
+
+def _plane_axes(figure: go.Figure, **panel: int) -> go.Figure:
+    figure.update_xaxes(title_text="distance along the gradient of log S", title_standoff=8, **panel)
+    return figure.update_yaxes(title_text="along a random direction", title_standoff=4, **panel)

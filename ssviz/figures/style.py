@@ -75,3 +75,25 @@ def slider(labels: list[str], frames: list[str], prefix: str, active: int) -> di
         "active": active, "steps": steps, "currentvalue": {"prefix": prefix}, "pad": {"t": 48}, "tickcolor": GREY,
         "bordercolor": GREY, "bgcolor": GRID, "activebgcolor": BLUE,
     }  # fmt: skip
+
+
+def menu(name: str, labels: list[str], changes: list[dict], active: int = 0) -> dict:
+    """A plotly menu above the right end of a figure: each entry changes the traces as ``Plotly.restyle`` takes it."""
+    buttons = [{"label": label, "method": "restyle", "args": [new]} for label, new in zip(labels, changes, strict=True)]
+    return {
+        "name": name, "buttons": buttons, "active": active, "x": 1, "xanchor": "right", "y": 1.14, "yanchor": "bottom",
+        "font": {"color": "#333"}, "bgcolor": "#f2f2f2",
+    }  # fmt: skip
+
+
+def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Scatter:
+    """What lies between low and high, all (k,), shaded; nothing where they are the same. Not in the legend."""
+    around = {"x": np.append(x, x[::-1]), "y": np.append(high, low[::-1])} if (low < high).any() else {}
+    return go.Scatter(**around, fill="toself", fillcolor=faint(colour), mode="lines", line_width=0, showlegend=False,
+                      hoverinfo="skip")  # fmt: skip
+
+
+def faint(colour: str, opacity: float = 0.28) -> str:
+    """A colour "#rrggbb" that lets through what is behind it."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"

@@ -15,7 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from ssviz.lab import fingerprints, samples  # noqa: F401 - they enter their exercises
+from ssviz.lab import (  # noqa: F401 - they enter their exercises
+    adversarial,
+    beyond,
+    fingerprints,
+    results,
+    samples,
+    start,
+    threats,
+)
 from ssviz.lab.feedback import Feedback, Mistake, Unanswered, is_number, size_of_miss, unfilled
 from ssviz.lab.register import EXERCISES, Exercise, exercise
 

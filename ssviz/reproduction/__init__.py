@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ssviz.false_positives import false_positives
-from ssviz.reproduction import sections, tables, why
+from ssviz.reproduction import beyond, beyond_shown, certificates, certificates_shown, sections, tables, tolerance, why
 from ssviz.reproduction.laboratory import BAG_CODE, Laboratory, Measured
 from ssviz.reproduction.parts import Parts
 from ssviz.reproduction.plan import BAGS, GENERIC, SEEDS, SPECIFIC, Plan, plans
@@ -62,6 +62,11 @@ _MADE = {
     "ties": _Target(why.coin, sections.section_ties, _plain),
     "norms": _Target(lambda lab, m: _norms(lab), sections.section_norms),
     "choices": _Target(why.choices, sections.section_choices, _plain),
+    "certificate": _Target(certificates.certified, certificates_shown.section_certificate),
+    "certificate-check": _Target(certificates.brute_force, certificates_shown.section_check),
+    "single-weight": _Target(certificates.single_weight, certificates_shown.section_single_weight),
+    "beyond": _Target(beyond.beyond, beyond_shown.section_beyond, beyond.uses),
+    "tolerance": _Target(tolerance.rows, tolerance.section_tolerance, tolerance.uses),
 }
 TARGETS = tuple(_MADE)
 

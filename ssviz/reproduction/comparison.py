@@ -10,9 +10,11 @@ import pandas as pd
 from ssviz import paper
 from ssviz.effectiveness import METHODS
 from ssviz.files import atomic_write
+from ssviz.reproduction.beyond_shown import escapes, pairs, queries
 from ssviz.reproduction.plan import CASES, EIGHT_BITS, GENERIC, SPECIFIC, TROJAN, TUNED
 from ssviz.reproduction.sections import NAMES, by_n_s, markdown, needed_words, power, short, spread
 from ssviz.reproduction.tables import on_the_paper
+from ssviz.reproduction.tolerance import tolerances
 
 ATTACKS = (TROJAN, GENERIC, SPECIFIC, EIGHT_BITS)
 PLAIN, RANDOM, MANC = METHODS
@@ -209,8 +211,10 @@ def alarms(folder: Path, found: list[str]) -> str:
 
 
 BLOCKS: dict[str, Callable[[Path, list[str]], str]] = {
-    block.__name__: block for block in (models, rates, needed, tuned, implied, coin, recipes, norms, choices, alarms)
-}
+    block.__name__: block
+    for block in (models, rates, needed, tuned, implied, coin, recipes, norms, choices, alarms, tolerances,
+                  queries, escapes, pairs)
+}  # fmt: skip
 
 
 def _bold(text: str, dataset: str, attack: str) -> str:

@@ -87,12 +87,13 @@ class Laboratory:
 
     def kept(self, kind: str, modules: tuple[str, ...], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A data frame that depends on this model, this data and the code of ``modules``, made once."""
-        how = {**self._source, "code": code(*modules)}
+        how = {**self.source, "code": code(*modules)}
         arrays = self.parts.get(kind, how, lambda: {"csv": np.array(make().to_csv(index=False))})
         return pd.read_csv(StringIO(str(arrays["csv"])))
 
     @cached_property
-    def _source(self) -> dict[str, str]:
+    def source(self) -> dict[str, str]:
+        """Digests of the model and of the data, for the configuration of a part."""
         return {"model": digest(self.model), "data": _data_digest(self.data)}
 
     def originals(self, count: int, skip: int = 0) -> np.ndarray:
@@ -138,7 +139,7 @@ class Laboratory:
             start = time.perf_counter()
             return _arrays(plan.attack(data=self.data, seed=seed, **options), time.perf_counter() - start)
 
-        arrays = self.parts.get("attack", self._how(plan, seed), make)
+        arrays = self.parts.get("attack", self.how(plan, seed), make)
         attacked = _attacked(arrays)
         return replace(attacked, attack=plan.name), json.loads(str(arrays["facts"]))
 
@@ -153,7 +154,7 @@ class Laboratory:
     def measured(self, plan: Plan, seed: int) -> Measured:
         """What the compromised model of a plan and seed answers."""
         bag, _ = self.bag()
-        how = {**self._how(plan, seed), "bag": self._how_bag("ours"), "measured": code(*MANC_CODE)}
+        how = {**self.how(plan, seed), "bag": self._how_bag("ours"), "measured": code(*MANC_CODE)}
         how["outputs"] = self.outputs
 
         def make() -> dict[str, np.ndarray]:
@@ -176,7 +177,7 @@ class Laboratory:
 
     def answers(self, plan: Plan, seed: int, bag: str) -> np.ndarray:
         """(outputs, n) bool: which samples of another bag detect the compromised model of a plan and seed."""
-        how = {**self._how(plan, seed), "bag": self._how_bag(bag), "outputs": self.outputs}
+        how = {**self.how(plan, seed), "bag": self._how_bag(bag), "outputs": self.outputs}
 
         def make() -> dict[str, np.ndarray]:
             suspect = probabilities(self.attacked(plan, seed)[0].model, self.bag(bag)[0])
@@ -194,13 +195,14 @@ class Laboratory:
         return probabilities(self.model, self.data.inputs("test")[0] if bag is None else self.bag(bag)[0])
 
     def _how_bag(self, name: str) -> dict[str, Any]:
-        return {**self._source, **BAGS[name], "code": code(*BAG_CODE)}
+        return {**self.source, **BAGS[name], "code": code(*BAG_CODE)}
 
-    def _how(self, plan: Plan, seed: int) -> dict[str, Any]:
-        how = {**self._source, "attack": plan.name, "options": dict(plan.options), "seed": seed, "of": plan.of}
+    def how(self, plan: Plan, seed: int) -> dict[str, Any]:
+        """What the compromised model of a plan and seed depends on, for the configuration of a part."""
+        how = {**self.source, "attack": plan.name, "options": dict(plan.options), "seed": seed, "of": plan.of}
         if plan.of is not None:
             how |= {
-                "the attack before": self._how(plans(self.dataset)[plan.of], seed),
+                "the attack before": self.how(plans(self.dataset)[plan.of], seed),
                 "bag": self._how_bag("adversary's"),
             }
         return {**how, "code": code("attacks")}

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ssviz import figures, zoo
+from ssviz.ascents import from_rows
 from ssviz.backend import describe
-from ssviz.effectiveness import METHODS, Effectiveness
-from ssviz.figures.offline import embedded, plotly_script
+from ssviz.figures.offline import SCRIPT, STYLE, embedded, plotly_script
 from ssviz.files import atomic_write
 from ssviz.reproduction.comparison import update
 from ssviz.reproduction.laboratory import Laboratory
 from ssviz.reproduction.plan import BAG, BAGS, CASES
+from ssviz.reproduction.published import as_effectiveness
 from ssviz.reproduction.sections import NAMES, Section
 
 DIGITS = "%.6g"
@@ -84,28 +85,19 @@ def pages(lab: Laboratory, made: Sequence[Section]) -> dict[str, str]:
     drawn = {}
     for section in made:
         if section.name == "figure3":
-            drawn[section] = figures.ascents(section.rows)
+            drawn[section] = figures.sensitivity_and_snr(from_rows(section.rows), iteration=100)
         elif section.name == "figure4":
             shown = np.flatnonzero(lab.presentable)[:6]
             drawn[section] = figures.before_after(lab.bag()[0][shown])
         elif section.name == "figure5":
-            drawn[section] = figures.missing_rates_of_all(_effectiveness(section))
+            drawn[section] = figures.missing_rates_of_all({NAMES[lab.dataset]: as_effectiveness(section.rows)})
     return {f"{section.name}.html": _page(section.title, figure.to_plotly_json()) for section, figure in drawn.items()}
 
 
 def _page(title: str, figure: Mapping[str, Any]) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        '<script src="plotly.min.js"></script></head>\n'
+        f'<style>{STYLE}</style><script src="plotly.min.js"></script><script>{SCRIPT}</script></head>\n'
         f'<body style="font-family: sans-serif; max-width: 1000px; margin: 2em auto"><h1>{title}</h1>\n'
         f"{embedded(figure, 'figure')}</body></html>\n"
     )
-
-
-def _effectiveness(section: Section) -> Effectiveness:
-    """The rows of Figure 5 as what the figure draws: means over the compromised models."""
-    mean = section.rows.groupby(["attack", "samples", "n_s"], sort=False).missing.mean() / 100
-    attacks = tuple(dict.fromkeys(section.rows.attack))
-    n_s = np.arange(1, int(section.rows.n_s.max()) + 1)
-    rates = {attack: {method: mean[attack, method].to_numpy() for method in METHODS} for attack in attacks}
-    return Effectiveness(attacks, n_s, rates, intervals={}, detecting={}, summaries={})

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ssviz import paper
-from ssviz.effectiveness import METHODS
-from ssviz.evaluation import missing_rate, samples_needed
+from ssviz.ascents import ascent, rows_of
+from ssviz.effectiveness import METHODS, samples_for
+from ssviz.evaluation import missing_rate
 from ssviz.reproduction.laboratory import N_S_MAX, Laboratory, Measured
 from ssviz.reproduction.plan import CASES
 
@@ -67,47 +68,20 @@ def table_5(lab: Laboratory, results: Sequence[Measured]) -> pd.DataFrame:
     for attack in dict.fromkeys(m.attack for m in results):
         mine = [m for m in results if m.attack == attack]
         natural, bag = (np.stack([getattr(m, name)[0] for m in mine]) for name in ("natural", "bag"))
-        curves = [np.pad(m.manc["top-1"], (0, N_S_MAX - len(m.manc["top-1"]))) for m in mine]
-        each = {
-            PLAIN: samples_needed(natural, alphas, replace=True),
-            RANDOM: samples_needed(bag, alphas),
-            MANC: np.stack([_first_below(curve, alphas) for curve in curves]),
-        }
-        average = {
-            PLAIN: _first_below(missing_rate(natural, np.arange(1, 200_001), replace=True).mean(0), alphas),
-            RANDOM: _first_below(missing_rate(bag, np.arange(1, bag.shape[1] + 1)).mean(0), alphas),
-            MANC: _first_below(np.mean(curves, axis=0), alphas),
-        }
+        curves = np.stack([np.pad(m.manc["top-1"], (0, N_S_MAX - len(m.manc["top-1"]))) for m in mine])
+        needed = samples_for(natural, bag, curves, alphas)
         rows += [
-            {"attack": attack, "samples": method, "alpha": alpha, "needed": average[method][i],
-             "least": each[method][:, i].min(), "most": each[method][:, i].max()}
-            for method in METHODS for i, alpha in enumerate(paper.ALPHAS)
+            {"attack": attack, "samples": method, "alpha": alpha, "needed": its.value[i], "least": its.low[i],
+             "most": its.high[i]}
+            for method, its in needed.items() for i, alpha in enumerate(paper.ALPHAS)
         ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _first_below(rates: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """(k,) the smallest n_s with rates[n_s - 1] <= alpha, infinite where there is none: float."""
-    enough = rates[None, :] <= alphas[:, None] * (1 + 1e-12)
-    return np.where(enough.any(1), enough.argmax(1) + 1.0, np.inf)
-
-
 def figure_3(lab: Laboratory) -> pd.DataFrame:
     """Quartiles of S and of the SNR (dB) at every iteration, of our recipe and of the paper's. Paper: Figure 3."""
-    rows = []
-    for name in ("ours", "the paper's recipe"):
-        bag, _ = lab.bag(name)
-        for quantity, record in (("S", bag.sensitivity), ("snr", bag.snr)):
-            steps = record if quantity == "S" else record[1:]  # no noise yet in the original
-            low, median, high = np.quantile(
-                steps, (0.25, 0.5, 0.75), axis=1, method="inverted_cdf"
-            )  # the SNR of what stays is ∞
-            first = len(record) - len(steps)
-            rows += [
-                {"recipe": name, "quantity": quantity, "iteration": first + t, "low": a, "median": b, "high": c}
-                for t, (a, b, c) in enumerate(zip(low, median, high, strict=True))
-            ]
-    return pd.DataFrame(rows)
+    recipes = ("ours", "the paper's recipe")
+    return pd.concat([rows_of(ascent(name, lab.bag(name)[0])) for name in recipes], ignore_index=True)
 
 
 def figure_4(lab: Laboratory) -> pd.DataFrame:

@@ -1,5 +1,6 @@
-"""One Chromium and one JupyterLab for the session; a fresh page for each test."""
+"""One Chromium and one JupyterLab for the session; a fresh page for each test; a table of latencies at the end."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 HOW_TO_INSTALL = "no Chromium: `playwright install chromium`, or your system's package, as `apt-get install chromium`"
+
+
+LATENCIES: list[dict] = []
 
 
 def _missing(reason: str) -> None:
@@ -64,3 +68,22 @@ def page(chromium) -> Iterator:
     page.on("pageerror", lambda error: note(str(error)))
     yield page
     context.close()
+
+
+@pytest.fixture
+def latencies() -> list[dict]:
+    """Rows (notebook, what, kind, milliseconds, moves) of the table that the session ends with."""
+    return LATENCIES
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """From a key to the drawn plot, in the page, control by control; as JSON too where SSVIZ_LATENCIES names a file."""
+    if not LATENCIES:
+        return
+    terminalreporter.section("latencies: median milliseconds from the key to the frame that shows all that follows")
+    for row in LATENCIES:
+        terminalreporter.write_line(
+            f"{row['notebook']:34} {row['what']:44} {row['kind']:8} {row['milliseconds']:>9,.0f}  of {row['moves']}"
+        )
+    if path := os.environ.get("SSVIZ_LATENCIES"):
+        Path(path).write_text(json.dumps(LATENCIES, indent=1) + "\n")

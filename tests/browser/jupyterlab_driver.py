@@ -1,4 +1,4 @@
-"""JupyterLab in a browser: start a server, open a notebook, run it, move its sliders, look for errors."""
+"""JupyterLab in a browser: start a server, open a notebook, run it, look for explorers and for errors."""
 
 import json
 import os
@@ -51,14 +51,30 @@ _TRACEBACKS = """() => window.jupyterapp.shell.currentWidget.content.model.toJSO
     .filter(output => output.output_type === 'error')
     .map(output => [output.ename, output.evalue, ...output.traceback].join('\\n'))"""
 
-# What can be seen to change: pictures of ipywidgets.Image, what plotly has drawn, text beside the sliders.
-_PICTURE = """() => [
-    ...[...document.querySelectorAll('.jp-OutputArea img')].map(i => i.src + i.naturalWidth),
-    ...[...document.querySelectorAll('.js-plotly-plot path')].flatMap(
-        p => [p.getAttribute('d'), p.getAttribute('transform')]),
-    ...[...document.querySelectorAll('.js-plotly-plot image')].map(i => i.getAttribute('href')),
-    ...[...document.querySelectorAll('.jp-OutputArea .widget-html-content')].map(e => e.textContent),
-].map(s => { let h = 0; for (const c of s || '') h = (h * 31 + c.charCodeAt(0)) | 0; return h; }).join()"""
+# Cells with a widget in their output, marked so that a selector finds them; progress bars are no explorers.
+_EXPLORERS = """() => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    return notebook.widgets.flatMap((cell, i) => {
+        const outputs = cell.model.type === 'code' ? cell.model.outputs.toJSON() : [];
+        const shown = outputs.map(o => o.data || {}).filter(
+            data => 'application/vnd.jupyter.widget-view+json' in data && !/%\\|/.test(data['text/plain']));
+        cell.node.dataset.cell = i;
+        return shown.length ? [{cell: i, name: String(shown[0]['text/plain']).match(/^\\w*/)[0]}] : [];
+    });
+}"""
+
+# The first explorer is there: brought into view, with its controls and a picture or a plot.
+_FIRST_IS_DRAWN = (
+    "() => { const found = ("
+    + _EXPLORERS
+    + """)()[0];
+    if (!found) return false;
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    const node = notebook.widgets[found.cell].node;
+    if (!node.querySelector('.jupyter-widgets')) notebook.scrollToItem(found.cell);
+    return node.querySelector('.widget-slider, .widget-dropdown') && node.querySelector('.main-svg, .widget-image');
+}"""
+)
 
 
 @dataclass(frozen=True)
@@ -135,23 +151,37 @@ def open_notebook(page: Page, lab: Lab, name: str) -> None:
     page.wait_for_function(_KERNEL_ANSWERS, timeout=60_000)
 
 
-def run_all(page: Page, seconds: float = 180) -> None:
-    """Run every cell and return when all have run, or one has failed. Raises TimeoutError after `seconds`."""
+def run_all(page: Page, seconds: float = 180, *, explorer: bool = False) -> float:
+    """Run every cell and return when all have run, or one has failed; the seconds until an explorer was there.
+
+    explorer: whether one is to be waited for. Raises TimeoutError after `seconds`.
+    """
+    start = time.monotonic()
     page.evaluate(_RUN_ALL)
     try:
+        if explorer:
+            page.wait_for_function(f"() => ({_FIRST_IS_DRAWN})() || window.ssvizRan", timeout=1000 * seconds)
+        first = time.monotonic() - start
         page.wait_for_function("() => window.ssvizRan !== undefined", timeout=1000 * seconds)
         page.wait_for_function(_KERNEL_ANSWERS, timeout=30_000)
     except PlaywrightTimeout as error:
         dialog = page.locator(".jp-Dialog").all_inner_texts()
         raise TimeoutError(f"cells still run after {seconds} s; open dialogs: {dialog}") from error
-    page.wait_for_timeout(1500)  # widgets draw a little later
+    page.wait_for_timeout(500)  # widgets draw a little later
+    return first
+
+
+def shut_down(page: Page) -> None:
+    """End every kernel: a browser that leaves does not, and fourteen of them fill the memory."""
+    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
 
 
 def cell_errors(page: Page) -> list[str]:
-    """Tracebacks of the open notebook's cells, and texts of widgets that could not be drawn."""
-    scroll_through(page)
+    """Tracebacks of the open notebook's cells and of its widgets, and of widgets that could not be drawn."""
     errors = page.evaluate(_TRACEBACKS)
-    return errors + page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").all_inner_texts()
+    for wrong in (".jp-OutputArea-output:has-text('Error displaying widget')", ".widget-html:has-text('Traceback')"):
+        errors += page.locator(wrong).all_inner_texts()
+    return errors
 
 
 def scroll_through(page: Page) -> None:
@@ -159,33 +189,21 @@ def scroll_through(page: Page) -> None:
     cells = page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length")
     for i in range(cells):
         page.evaluate("i => window.jupyterapp.shell.currentWidget.content.scrollToItem(i)", i)
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(30)
 
 
-def sliders(page: Page) -> Locator:
-    """The handles of the notebook's ipywidgets sliders, which take the keyboard's focus."""
-    return page.locator(".jp-OutputArea .widget-slider [role=slider], .jp-OutputArea .noUi-handle")
+def explorers(page: Page) -> list[tuple[str, Locator]]:
+    """Name and cell of every explorer (or other widget) of the notebook that has run."""
+    found = page.evaluate(_EXPLORERS)
+    return [(each["name"], page.locator(f"[data-cell='{each['cell']}']")) for each in found]
 
 
-def picture(page: Page) -> str:
-    """A short text that differs when a displayed picture or a plotly figure differs."""
-    return page.evaluate(_PICTURE)
-
-
-def move_slider(page: Page, handle: Locator, presses: int = 3) -> bool:
-    """Press the right arrow on a focused slider, then the left; True if something displayed changed."""
-    handle.scroll_into_view_if_needed()
-    for key in ("ArrowRight", "ArrowLeft"):
-        before = picture(page)
-        handle.focus()
-        for _ in range(presses):
-            page.keyboard.press(key)
-            page.wait_for_timeout(150)
-        for _ in range(40):
-            if picture(page) != before:
-                return True
-            page.wait_for_timeout(100)
-    return False
+def bring_into_view(page: Page, cell: Locator) -> None:
+    """Scroll to a cell and wait until its widgets are there."""
+    i = int(cell.get_attribute("data-cell"))
+    page.evaluate("i => window.jupyterapp.shell.currentWidget.content.scrollToItem(i)", i)
+    cell.locator(".jupyter-widgets").first.wait_for(timeout=20_000)
+    page.wait_for_function(_KERNEL_ANSWERS, timeout=30_000)
 
 
 def screenshot(page: Page, path: Path) -> None:

@@ -3,32 +3,17 @@
 import json
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 import ssviz
-from ssviz.attacks import Attacked, precision_reduction
-from ssviz.effectiveness import METHODS, effectiveness
-from ssviz.explorers import GenerationExplorer, MancExplorer, MissingRateExplorer
-from ssviz.explorers.base import PLOTLY_MIME
+from ssviz.ascents import ascent
+from ssviz.attacks import precision_reduction
+from ssviz.effectiveness import effectiveness
+from ssviz.explorers import GenerationExplorer, GenerationResultsExplorer, MancExplorer, MissingRateExplorer
+from ssviz.explorers.base import PLOTLY_MIME, live
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
-
-
-@pytest.fixture(scope="module")
-def model():
-    return ssviz.load_model("signs-cnn7")
-
-
-@pytest.fixture(scope="module")
-def images():
-    from ssviz.datasets.signs import render
-
-    return render(np.arange(12), seed=5).astype(np.float32) / 255
-
-
-@pytest.fixture(scope="module")
-def bag(model, images):
-    return ssviz.generate(model, images, itr_max=15, progress=False)
 
 
 @pytest.fixture
@@ -44,10 +29,15 @@ def cover(model, bag):
 @pytest.fixture
 def missing(model, images, bag):
     attacks = [precision_reduction(model, bits) for bits in (2, 4)]
-    return MissingRateExplorer(effectiveness(model, attacks, images, bag, n_s_max=4))
+    return MissingRateExplorer(effectiveness(model, attacks, images, bag, n_s_max=4), name="here")
 
 
-EXPLORERS = ("generation", "cover", "missing")
+@pytest.fixture
+def results(bag):
+    return GenerationResultsExplorer([ascent("ours", bag)], name="here", iteration=10)
+
+
+EXPLORERS = ("generation", "cover", "missing", "results")
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
@@ -107,7 +97,7 @@ def test_epsilon_stops_earlier_and_computes_nothing(generation, monkeypatch):
     assert samples.distance[t, 0] <= 0.2 < samples.distance[t + 1, 0]
     assert generation._curves.data[2].y[0] == pytest.approx(samples.sensitivity[t, 0])
     assert generation._pictures[1].value != before
-    assert f"iteration <b>{t}</b>" in generation.status.value
+    assert f"Iteration <b>{t}</b>" in generation.status.value
 
 
 def test_a_new_learning_rate_runs_once_and_moves_the_curve(generation):
@@ -147,30 +137,45 @@ def test_n_s_shows_prefixes_of_one_selection(cover):
     assert f"{cover.selection.covered[4].sum()} of {cover.selection.n_neurons}" in cover.status.value
 
 
-def test_missing_rates_follow_attack_and_n_s(missing):
-    assert missing.widget
-    missing.update(attack="compression to 4 bits", n_s=4)
-    rates = missing.result.rates["compression to 4 bits"]
-    assert missing._curves.data[-1].x == (4, 4, 4)
-    for trace, method in zip(missing._curves.data, METHODS, strict=False):
-        np.testing.assert_allclose(trace.y, np.maximum(rates[method], 1e-9))
-    assert f"{rates[METHODS[0]][3]:.2%}" in missing.status.value
-
-
 def test_static_figures_hold_a_frame_or_a_menu_entry_for_every_step(generation, cover, missing):
     figure = generation.static_figure()
     assert len(figure.frames) == len(figure.layout.sliders[0].steps) == 10
     assert len(cover.static_figure().frames) == 5
-    (menu,) = missing.static_figure().layout.updatemenus
-    assert [button.label for button in menu.buttons] == list(missing.result.attacks)
+    chances = missing.static_figure()
+    (menu,), (slider,) = chances.layout.updatemenus, chances.layout.sliders
+    own = [f"here · {attack}" for attack in missing.results["here"].attacks]
+    assert [button.label for button in menu.buttons][: len(own)] == own
+    assert len(chances.frames) == len(slider.steps) == 4
+    assert len(chances.to_json()) < 400_000
     assert len(json.dumps(json.loads(figure.to_json()))) < 400_000
 
 
-def test_attacks_of_one_name_are_averaged(model, images, bag):
-    weak, strong = precision_reduction(model, 8), precision_reduction(model, 2)
-    same_name = [Attacked("rounding", a.model, None, None, None, a.changed) for a in (weak, strong)]
-    both = effectiveness(model, same_name, images, bag, n_s_max=2)
-    each = effectiveness(model, [weak, strong], images, bag, n_s_max=2)
-    assert both.attacks == ("rounding",)
-    mean = np.mean([each.rates[name][METHODS[1]] for name in each.attacks], axis=0)
-    np.testing.assert_allclose(both.rates["rounding"][METHODS[1]], mean)
+def test_neurons_of_interest_choose_their_own_cover(model, bag):
+    maps = {name: ssviz.active_neurons(model, bag, layers=[name]) for name in ("features", "conv3a")}
+    explorer = MancExplorer(maps, bag.samples, k=4, trials=20)
+    assert explorer.widget
+    features, grid = explorer.selection, explorer._grid.value
+    explorer.controls["neurons"].value = "conv3a"
+    assert explorer.selection.n_neurons == maps["conv3a"].shape[1] != features.n_neurons
+    np.testing.assert_allclose(explorer._curves.data[3].y, explorer.selection.coverage)
+    assert f"of {explorer.selection.n_neurons} covered" in explorer.status.value
+    assert explorer._grid.value != grid
+    explorer.reset()
+    assert explorer.selection is features
+    np.testing.assert_allclose(explorer._curves.data[3].y, features.coverage)
+
+
+def test_a_batch_sends_what_it_leaves_alone_too():
+    """What plotly leaves out of a message for several traces arrives as null and wipes the trace."""
+    figure = live(go.Figure([go.Scatter(x=[1], y=[2]), go.Scatter(x=[3], y=[4])]), 200, 200)
+    sent = []
+    figure.observe(lambda change: sent.append(change.new), "_py2js_update")
+    with figure.batch_update():
+        figure.data[0].update(x=[1], y=[5])
+        figure.data[1].update(x=[6], y=[4])
+    assert figure.data[0].y == (5,)
+    (message,) = filter(None, sent)
+    assert {name: [list(v) for v in values] for name, values in message["style_data"].items()} == {
+        "x": [[1], [6]],
+        "y": [[5], [4]],
+    }

@@ -70,23 +70,29 @@ def test_the_gap_moves_the_cursor_and_the_numbers(explorer, monkeypatch):
     monkeypatch.setattr(explorer, "_take_apart", None)  # a call would raise
     explorer.update(gap=-3.0)
     parts = explorer.anatomy()
-    dots, line = explorer._figure.data[4:6]
+    dots, line = explorer._curves.data[4:6]
+    plane = explorer._plane_map.data[0].z
     assert dots.x == line.x == (-3.0, -3.0)
     assert dots.y == pytest.approx((parts.sensitivity[parts.at(-3)], parts.jacobian[parts.at(-3)]))
     assert f"= <b>{parts.sensitivity[parts.at(-3)]:.3g}</b>" in explorer.status.value
+    assert explorer._plane_map.data[0].z is plane  # what does not depend on the gap is not drawn again
     explorer.reset()
     assert explorer.controls["gap"].value == parts.gaps[parts.at(parts.own_gap)]
 
 
 def test_another_image_moves_the_curves_and_the_plane_and_is_computed_once(explorer):
     assert explorer.widget
-    before = [np.copy(explorer._figure.data[i]["z" if i == 6 else "y"]) for i in (0, 1, 6)]
+    shown = lambda: (explorer._curves.data[0].y, explorer._curves.data[1].y, explorer._plane_map.data[0].z)  # noqa: E731
+    before = [np.copy(values) for values in shown()]
     explorer.update(image=2)
     parts = explorer.anatomy()
-    for i, old in zip((0, 1, 6), before, strict=True):
-        assert not np.array_equal(old, explorer._figure.data[i]["z" if i == 6 else "y"])
-    np.testing.assert_allclose(explorer._figure.data[0].y, parts.sensitivity, rtol=1e-6)
-    np.testing.assert_allclose(explorer._figure.data[6].z, parts.plane, rtol=1e-5)
+    for old, new in zip(before, shown(), strict=True):
+        assert not np.array_equal(old, new)
+    np.testing.assert_allclose(explorer._curves.data[0].y, parts.sensitivity, rtol=1e-6)
+    np.testing.assert_allclose(explorer._plane_map.data[0].z, parts.plane, rtol=1e-5)
+    low, high = explorer._curves.layout.yaxis.range
+    assert low <= np.log10(parts.jacobian.min())
+    assert high >= np.log10(parts.sensitivity.max())
     explorer.update(image=0)
     explorer.update(image=2)
     assert explorer.anatomy() is parts

@@ -1,10 +1,15 @@
 """The certificate's figures draw what is in it, nothing else."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from ssviz.certificate import Certificate
 from ssviz.figures.certificate import ROWS, covered_curve, heat_map
+from ssviz.figures.gaps import both_sides
+from ssviz.figures.single_changes import FLOOR, found_curve, single_weight
 
 
 def made(n=6, d=8, classes=3, seed=0):
@@ -75,3 +80,43 @@ def test_curves_are_drawn_by_name():
 def test_errors_name_the_argument(curves, message):
     with pytest.raises(ValueError, match=message):
         covered_curve(curves)
+
+
+def test_single_changes_found_are_drawn_on_a_logarithmic_scale():
+    figure = found_curve({"natural": np.array([0, 0.5]), "pairs": np.array([0.1, 0.2, 0.4])})
+    assert figure.data[1].x.tolist() == [1, 2, 3]
+    np.testing.assert_allclose(figure.data[0].y, [FLOOR, 0.5], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"curves must hold 1 to 10 curves; received 0"):
+        found_curve({})
+
+
+def test_the_menu_of_sizes_changes_every_line():
+    rows = pd.DataFrame([{"fingerprint": name, "size": size, "n_s": n, "found, reached": 10 * size * n + i}
+                         for size in (0.1, 1.0) for i, name in enumerate("ab") for n in (1, 2)])  # fmt: skip
+    figure = single_weight(rows)
+    (menu,) = figure.layout.updatemenus
+    assert menu.active == 1
+    for button, size in zip(menu.buttons, (0.1, 1.0), strict=True):
+        (change,) = button.args
+        np.testing.assert_allclose(change["y"], [[(10 * size * n + i) / 100 for n in (1, 2)] for i in (0, 1)])
+    np.testing.assert_allclose(figure.data[1].y, [0.11, 0.21], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"size must be one of 0\.1, 1; received 2"):
+        single_weight(rows, 2)
+
+
+def test_both_sides_of_pairs_are_shown_below_their_originals():
+    x = np.random.default_rng(0).random((3, 2, 4, 4, 3))
+
+    class Pairs(SimpleNamespace):
+        def __getitem__(self, indices):
+            return self
+
+        def __len__(self):
+            return 2
+
+    pairs = Pairs(originals=x[0], plus=x[1], minus=x[2], snr=np.array([[30.0, 31.0], [40.0, 41.0]]),
+                  settings={"bounds": (0, 1)})  # fmt: skip
+    figure = both_sides(pairs)
+    assert len(figure.data) == 6
+    texts = [annotation.text for annotation in figure.layout.annotations]
+    assert texts == ["original", "original", "plus, 30 dB", "plus, 40 dB", "minus, 31 dB", "minus, 41 dB"]

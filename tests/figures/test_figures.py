@@ -4,11 +4,11 @@ import base64
 import io
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
 from ssviz import figures
+from ssviz.ascents import Ascent
 from ssviz.figures.generation import last_iteration
 from ssviz.figures.manc import neuron_states
 from ssviz.figures.style import amplified, as_uint8, data_url, png
@@ -99,19 +99,27 @@ def test_coverage_draws_manc_and_chance():
 
 
 def test_ascents_of_recipes_have_a_line_and_a_band_each():
-    t = np.arange(4)
-    rows = pd.concat(
-        pd.DataFrame({"recipe": recipe, "quantity": quantity, "iteration": t, "low": 0.5 + t, "median": 1.0 + t,
-                      "high": 2.0 + t})
-        for recipe in ("ours", "the paper's recipe") for quantity in ("S", "snr")
-    )  # fmt: skip
-    figure = figures.ascents(rows)
+    quartiles = np.array([0.5, 1.0, 2.0])[:, None] * 1.1 ** np.arange(21)
+    both = [Ascent("ours", quartiles, quartiles), Ascent("the paper's recipe", quartiles, quartiles)]
+    figure = figures.sensitivity_and_snr(both, iteration=10)
     lines = [trace for trace in figure.data if trace.line.width]
     assert [line.name for line in lines if line.showlegend] == ["ours", "the paper's recipe"]
     assert len(lines) == 4
     assert len({line.line.dash for line in lines}) == 2
-    assert len([trace for trace in figure.data if trace.fill == "tonexty"]) == 4
+    assert len([trace for trace in figure.data if trace.fill == "toself"]) == 4
     for line in lines:
-        np.testing.assert_array_equal(line.y, 1.0 + t)
+        np.testing.assert_allclose(line.y, quartiles[1, line.x], rtol=1e-6)
+    rings = [trace for trace in figure.data if trace.mode == "markers"]
+    assert [tuple(ring.x) for ring in rings] == [(10, 10)] * 2
+    np.testing.assert_allclose([ring.y for ring in rings], quartiles[1, 10])
     assert figure.layout.yaxis.type == "log"
     assert figure.layout.yaxis2.type != "log"
+
+
+def test_a_sample_that_stays_is_drawn_at_the_top_and_said_to_be_infinite():
+    still = Ascent("the paper's recipe", np.full((3, 5), 1e-30), np.full((3, 5), np.inf))
+    figure = figures.sensitivity_and_snr([still], iteration=100)
+    curve = next(trace for trace in figure.data if trace.yaxis == "y2" and trace.mode == "lines+markers")
+    assert np.isfinite(curve.y).all()
+    assert set(curve.customdata) == {"inf"}
+    assert figure.data[-1].x == (4,)  # the ring stays where the ascent ended

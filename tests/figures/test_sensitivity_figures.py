@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from ssviz import figures
-from ssviz.figures.sensitivity import Anatomy, anatomy, anatomy_with_gaps, axis, cursor, gap_label, replace
+from ssviz.figures.sensitivity import (
+    Anatomy,
+    anatomy,
+    anatomy_with_gaps,
+    axis,
+    cursor,
+    factors,
+    gap_label,
+    replace,
+    surroundings,
+)
 
 
 def made(scale=1.0):
@@ -55,10 +65,23 @@ def test_a_cursor_beside_the_gaps_goes_to_the_nearest():
 def test_another_image_replaces_everything_in_place():
     first, second = made(), made(1e-4)
     figure = anatomy(first, 0)
-    replace(figure, second, 1)
+    replace(figure, anatomy(second, 1))
     for old, new in zip(figure.data, anatomy(second, 1).data, strict=True):
         assert old == new
     assert list(figure.layout.yaxis2.range) == list(axis(second)["range"])
+
+
+def test_the_live_parts_draw_what_the_whole_figure_draws():
+    parts = made()
+    whole = anatomy(parts, 3.0)
+    for part, traces in ((factors(parts, 3.0), whole.data[:6]), (surroundings(parts), whole.data[6:9])):
+        for own, its in zip(part.data, traces, strict=True):
+            for key in ("x", "y", "z"):
+                if key in own:
+                    np.testing.assert_array_equal(own[key], its[key])
+    small = factors(made(), 0)
+    replace(small, factors(made(1e-4), 0))
+    assert list(small.layout.yaxis.range) == list(axis(made(1e-4))["range"])
 
 
 def test_a_frame_for_every_gap():
