@@ -11,7 +11,8 @@ from ssviz.explorers.base import Explorer, dropdown, labelled_slider, live, pict
 from ssviz.figures import adversarial as figures
 from ssviz.figures.style import png
 
-WIDTH = 192
+WIDTH = 192  # of a column
+PICTURE = 140
 
 
 class AdversarialExplorer(Explorer):
@@ -33,24 +34,24 @@ class AdversarialExplorer(Explorer):
         start = int(np.argmin(np.abs(result.grey_levels - grey_levels)))
         self.controls = {
             "image": dropdown("image", [(name, i) for i, name in enumerate(names)], _middle(result),
-                              "The natural picture"),
-            "attack": dropdown("compromised by", [(name, i) for i, name in enumerate(result.attacks)], 0,
-                               "Which compromised network is asked as well"),
-            "epsilon": labelled_slider("epsilon in grey levels", levels, start,
-                                       "The largest change of a pixel, of 255 grey levels"),
+                              "The natural picture", width=245),
+            "attack": dropdown("attack", [(name, i) for i, name in enumerate(result.attacks)], 0,
+                               "Who compromised the network that is asked as well", width=225),
+            "epsilon": labelled_slider("epsilon", levels, start,
+                                       "The largest change of a pixel, of 255 grey levels", width=205),
         }  # fmt: skip
 
     def layout(self) -> widgets.Widget:
         """The four pictures with what is said of them, and the curves."""
         self._drawn = self._chosen()
-        self._curves = live(figures.by_epsilon(self.result, *self._drawn), height=360, width=830)
+        self._curves = live(figures.by_epsilon(self.result, *self._drawn), height=330, width=830)
         boxes, self._pictures, self._texts = [], [], []
         for kind in KINDS:
-            image, box = picture(f"<b>{kind}</b>", WIDTH)
+            image, box = picture(f"<b>{kind}</b>", PICTURE)
             text = widgets.HTML(layout=widgets.Layout(width=f"{WIDTH}px"))
             self._pictures.append(image)
             self._texts.append(text)
-            boxes.append(widgets.VBox([box, text]))
+            boxes.append(widgets.VBox([box, text], layout=widgets.Layout(align_items="center")))
         row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="12px")
         return widgets.VBox([widgets.Box(boxes, layout=row), self._curves])
 
@@ -58,7 +59,7 @@ class AdversarialExplorer(Explorer):
         """Follow image, compromised network and epsilon: nothing is computed."""
         image, attack, i = chosen = self._chosen()
         for widget, pixels in zip(self._pictures, figures.pictures(self.result, image, i), strict=True):
-            widget.value = png(pixels, WIDTH)
+            widget.value = png(pixels, PICTURE)
         for widget, text in zip(self._texts, figures.said(self.result, *chosen), strict=True):
             widget.value = _html(text)
         moved = [part for parts in figures.curves(self.result, *chosen) for part in parts]

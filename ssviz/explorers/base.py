@@ -5,6 +5,7 @@ import json
 import os
 import traceback
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,8 @@ class Explorer:
     def widget(self) -> widgets.Widget:
         """The live widget: controls above, display below. Built, and drawn once, when first asked for."""
         self._build()
+        for figure in _live_figures(self._widget):
+            figure.wake()
         return self._widget
 
     def _build(self) -> None:
@@ -195,14 +198,33 @@ def live(figure: go.Figure, height: int, width: int) -> go.FigureWidget:
 
 
 class _Live(go.FigureWidget):
-    """A FigureWidget whose batches keep what they do not change.
+    """A FigureWidget that sends its whole state before it is displayed, and afterwards what changes.
 
-    Where of several traces only some get another x, say, plotly sends a gap for the others, and the page takes the
-    gap for null: their x is gone. Here what they have is sent again.
+    A change that reaches the page before the figure has been drawn can leave it blank, so there is none until `wake`.
+    And where of several traces only some get another x, say, plotly sends a gap for the others, and the page takes
+    the gap for null: their x is gone. Here what they have is sent again.
     """
+
+    _asleep = True
+
+    def wake(self) -> None:
+        """Send everything: what the page draws when the figure is displayed next."""
+        self._asleep = False
+        self._widget_data = deepcopy(self._data)
+        self._widget_layout = deepcopy(self._layout_obj._props)
+
+    def _send_relayout_msg(self, *args: Any, **kwargs: Any) -> None:
+        if not self._asleep:
+            super()._send_relayout_msg(*args, **kwargs)
+
+    def _send_restyle_msg(self, *args: Any, **kwargs: Any) -> None:
+        if not self._asleep:
+            super()._send_restyle_msg(*args, **kwargs)
 
     def _send_update_msg(self, restyle_data: dict, relayout_data: dict, trace_indexes: Any = None,
                          source_view_id: Any = None) -> None:  # fmt: skip
+        if self._asleep:
+            return
         indexes = self._normalize_trace_indexes(trace_indexes)
         whole = {
             name: [
@@ -214,3 +236,11 @@ class _Live(go.FigureWidget):
             for name, values in restyle_data.items()
         }
         super()._send_update_msg(whole, relayout_data, indexes, source_view_id)
+
+
+def _live_figures(widget: widgets.Widget) -> Iterator[_Live]:
+    """The live figures in a widget and in the boxes that it holds."""
+    if isinstance(widget, _Live):
+        yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _live_figures(child)

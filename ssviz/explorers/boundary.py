@@ -20,9 +20,9 @@ LEVELS = (4, 11)  # of zoom, fewest and most
 STATIC_MODELS = 4
 IN_PLANE = 0.02  # of the radius, off which a sample is not drawn
 DIRECTIONS = {
-    "gradient": "the gradient of the tie",
-    "random": "a random direction",
-    "sample": "the pair's other side",
+    "gradient": "gradient of the tie",
+    "random": "random direction",
+    "sample": "pair's other side",
     "other": "another image",
 }
 
@@ -85,15 +85,15 @@ class BoundaryExplorer(Explorer):
         self._logits: dict[tuple[int, str], list[np.ndarray]] = {}
         self._windows: dict[tuple[int, str], list[figures.Window]] = {}
         self.controls = {
-            "model": dropdown("compromised by", [(name, i) for i, name in enumerate(self.shifts.attacks)], 0,
-                              "Whose boundary is dashed", width=330),
-            "direction": dropdown("plane along", [(DIRECTIONS[key], key) for key in directions], direction,
+            "model": dropdown("attack", [(name, i) for i, name in enumerate(self.shifts.attacks)], 0,
+                              "Who compromised the model whose boundary is dashed", width=250),
+            "direction": dropdown("plane", [(DIRECTIONS[key], key) for key in directions], direction,
                                   "The plane's second direction; the first leads from the original to the sample",
-                                  width=260),
+                                  width=190),
             "zoom": labelled_slider(
                 "window", [(f"{figures.wide(r)} wide", i) for i, r in enumerate(self.radii)],
                 self._first_zoom(direction),
-                "Width of the map, Euclidean, in units of the input: from the whole path to the tie itself", width=300,
+                "Width of the map, Euclidean, in units of the input: from the whole path to the tie itself", width=228,
             ),
         }  # fmt: skip
 
@@ -104,8 +104,8 @@ class BoundaryExplorer(Explorer):
     def layout(self) -> widgets.Widget:
         """The map left, the shifts of all models right."""
         self._at = self._place()
-        self._map = live(figures.boundaries(self.windows()[self._at[-1]]), height=500, width=440)
-        self._strip = live(strip.tie_shifts(self.shifts), height=500, width=500)
+        self._map = live(figures.boundaries(self.windows()[self._at[-1]]), height=456, width=400)
+        self._strip = live(strip.tie_shifts(self.shifts), height=456, width=424)
         row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="12px")
         self._drawn: dict[tuple, list[dict]] = {}
         return widgets.Box([self._map, self._strip], layout=row)

@@ -50,16 +50,16 @@ class OutputExplorer(Explorer):
         last = len(self.samples) - 1
         self.controls = {
             "attack": dropdown("attack", [(name, i) for i, name in enumerate(self.answers.attacks)], 0,
-                               "Which compromised model answers", width=270),
-            "sample": int_slider("sample", 0, last, 0, "Which sample both models are asked", width=270),
+                               "Which compromised model answers", width=245),
+            "sample": int_slider("sample", 0, last, 0, "Which sample both models are asked", width=235),
             "digits": int_slider("digits", 0, figures.DIGITS[-1], 2,
-                                 "Digits n after the decimal point in top-1-p-dec-n and p-dec-n", width=230),
+                                 "Digits n after the decimal point in top-1-p-dec-n and p-dec-n", width=195),
         }  # fmt: skip
 
     def layout(self) -> widgets.Widget:
         """Shares above, the sample and the table of its answers below."""
         self._drawn = self.controls["attack"].value, self.controls["digits"].value
-        self._figure = live(figures.shares(self.answers, *self._drawn), height=340, width=960)
+        self._figure = live(figures.shares(self.answers, *self._drawn), height=340, width=836)
         self._picture, box = picture("the sample", 110)
         self._table = widgets.HTML(layout=widgets.Layout(flex="1 1 600px"))
         row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="16px")

@@ -18,6 +18,7 @@ from ssviz.sensitivity import log_sensitivity, log_sensitivity_of, log_softmax_j
 ops = keras.ops
 LARGEST_GAP = 30.0  # of the slider; the mark of a surer image lies beyond its end
 STEP = 0.5
+PICTURE = 100  # pixels of width: the three panels fill 836
 
 
 class SensitivityExplorer(Explorer):
@@ -76,12 +77,13 @@ class SensitivityExplorer(Explorer):
         limit = np.clip(np.ceil(own.max()), 10, LARGEST_GAP)
         self.gaps = np.arange(-10, limit + STEP / 2, STEP)
         self.controls = {
-            "image": dropdown("image", [(name, i) for i, name in enumerate(self.names)], 0, "The image taken apart"),
+            "image": dropdown("image", [(name, i) for i, name in enumerate(self.names)], 0, "The image taken apart",
+                              width=300),
             "gap": labelled_slider(
-                "gap of the two top logits", [(figures.gap_label(g), float(g)) for g in self.gaps],
+                "logit gap", [(figures.gap_label(g), float(g)) for g in self.gaps],
                 float(self.gaps[np.argmin(np.abs(self.gaps - own[0]))]),
                 "Logit of the likeliest class minus the runner-up's; 0 is a tie, below it they have changed places",
-                width=480,
+                width=378,
             ),
         }  # fmt: skip
 
@@ -95,18 +97,18 @@ class SensitivityExplorer(Explorer):
     def layout(self) -> widgets.Widget:
         """Image, curves and plane side by side, each on its own: the gap moves only the curves."""
         parts, gap = self._drawn = self.anatomy(), self.controls["gap"].value
-        self._picture, box = picture("image", 110)
-        self._picture.value = png(figures.picture_of(parts), 110)
-        self._curves = live(figures.factors(parts, gap), height=370, width=430)
-        self._plane_map = live(figures.surroundings(parts), height=370, width=390)
-        row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
+        self._picture, box = picture("image", PICTURE)
+        self._picture.value = png(figures.picture_of(parts), PICTURE)
+        self._curves = live(figures.factors(parts, gap), height=360, width=376)
+        self._plane_map = live(figures.surroundings(parts), height=360, width=340)
+        row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="6px")
         return widgets.Box([box, self._curves, self._plane_map], layout=row)
 
     def draw(self) -> None:
         """Follow image and gap; only an image not seen before computes anything."""
         parts, gap = self.anatomy(), self.controls["gap"].value
         if parts is not self._drawn[0]:
-            self._picture.value = png(figures.picture_of(parts), 110)
+            self._picture.value = png(figures.picture_of(parts), PICTURE)
             for figure, fresh in ((self._curves, figures.factors(parts, gap)),
                                   (self._plane_map, figures.surroundings(parts))):  # fmt: skip
                 with figure.batch_update():

@@ -89,7 +89,15 @@ def boundaries_with_zoom(windows: Mapping[str, Sequence[Window]], found: Shifts,
     ]  # fmt: skip
     _look(figure, col=1)
     shift_axes(figure, found, col=2)
-    menu = {"buttons": buttons, "x": 0, "y": 1.22, "xanchor": "left", "yanchor": "top", "bgcolor": "rgba(0,0,0,0)"}
+    menu = {
+        "name": "attack",
+        "buttons": buttons,
+        "x": 0,
+        "y": 1.22,
+        "xanchor": "left",
+        "yanchor": "top",
+        "bgcolor": "rgba(0,0,0,0)",
+    }
     steps = {**slider(labels, labels, "width of the window: ", start), "len": 0.92, "x": 0.04}  # room for the labels
     figure.update_layout(
         height=620,

@@ -64,7 +64,7 @@ def detections_and_alarms(reaches: Reaches, gap: float) -> go.Figure:
         hoverinfo="skip", cliponaxis=False, showlegend=False,
     )  # fmt: skip
     figure.update_xaxes(title_text="gap of the pairs (logits)", type="log", dtick=1, exponentformat="power", col=1,
-                        range=[np.log10(GAPS[0]), np.log10(GAPS[-1])])  # fmt: skip
+                        tickfont_size=11, range=[np.log10(GAPS[0]), np.log10(GAPS[-1])])  # fmt: skip
     figure.update_yaxes(title_text="share of pairs", tickformat=".0%", range=[-0.03, 1.05], col=1)
     figure.update_xaxes(title_text="at the chosen gap", tickformat=".0%", range=[0, 1.2], tickvals=[0, 0.5, 1], col=2)
     figure.update_yaxes(autorange="reversed", col=2)

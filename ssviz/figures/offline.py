@@ -13,6 +13,8 @@ from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
 SLIDER_HEIGHT = 100  # pixels that a figure keeps below its axes for plotly's own slider
+MENU_HEIGHT = 52  # and at most above them for its own menu
+LEAST_MARGIN = 36  # pixels that stay above the axes; plotly itself makes room for a legend that needs more
 
 STYLE = """
 .steering { display: flex; flex-wrap: wrap; gap: .4rem 1.6rem; align-items: center; margin: .6rem 0 .2rem;
@@ -63,8 +65,11 @@ def embedded(figure: Mapping[str, Any], div_id: str) -> str:
     """
     layout = dict(figure.get("layout", {}))
     sliders, menus = (_shown(layout.pop(name, ())) for name in ("sliders", "updatemenus"))
-    if sliders and layout.get("height"):
-        layout["height"] -= SLIDER_HEIGHT
+    above = _room_above(layout) if menus else 0
+    if above:
+        layout["margin"] = {**layout["margin"], "t": layout["margin"]["t"] - above}
+    if layout.get("height"):
+        layout["height"] -= SLIDER_HEIGHT * bool(sliders) + above
     plot = to_html(
         {**{key: figure[key] for key in ("data", "frames") if key in figure}, "layout": layout},
         config={"responsive": True, "displaylogo": False},
@@ -74,7 +79,7 @@ def embedded(figure: Mapping[str, Any], div_id: str) -> str:
         div_id=div_id,
         validate=False,
     )
-    controls = [*(_menu(menu, div_id) for menu in menus), *(_slider(slider, div_id) for slider in sliders)]
+    controls = [*(_menu(menu, div_id, above) for menu in menus), *(_slider(slider, div_id) for slider in sliders)]
     return f'<div class="steering">{"".join(controls)}</div>{plot}' if controls else plot
 
 
@@ -123,9 +128,19 @@ def _slider(slider: Mapping[str, Any], div_id: str) -> str:
     )
 
 
-def _menu(menu: Mapping[str, Any], div_id: str) -> str:
-    """A <select> of the buttons."""
+def _room_above(layout: Mapping[str, Any]) -> int:
+    """Pixels of the upper margin that were there for a menu alone."""
+    margin = layout.get("margin", {}).get("t", 0)
+    return max(0, min(MENU_HEIGHT, margin - LEAST_MARGIN))
+
+
+def _menu(menu: Mapping[str, Any], div_id: str, above: int) -> str:
+    """A <select> of the buttons; a height that one of them sets is less by ``above``."""
     steps = list(_steps(menu.get("buttons", ())))
+    for step in steps:
+        if step["method"] == "update" and "height" in dict(*step["args"][1:2]):
+            traces, layout, *rest = step["args"]
+            step["args"] = [traces, {**layout, "height": layout["height"] - above}, *rest]
     active, name = menu.get("active", 0), _name(menu.get("name") or "show")
     options = "".join(
         f'<option value="{i}"{" selected" * (i == active)}>{escape(step["label"])}</option>'

@@ -41,7 +41,9 @@ def single_weight(rows: Any, size: float = 1.0) -> go.Figure:
     figure = _figure(lines[size])
     labels = [f"change: {each:.0%} of the spread" for each in sizes]
     ys = [{"y": [_shown(share).tolist() for _, share in lines[each].values()]} for each in sizes]
-    figure.update_layout(updatemenus=[menu("change", labels, ys, sizes.index(size))], margin_t=96, height=480)
+    figure.update_layout(
+        updatemenus=[menu("size", labels, ys, sizes.index(size))], margin={"t": 96, "l": 80}, height=480
+    )
     return figure
 
 

@@ -46,6 +46,8 @@ _RUN_ALL = """() => {
     window.jupyterapp.commands.execute('notebook:run-all-cells').finally(() => { window.ssvizRan = true; });
 }"""
 
+_DRAWN = "cell => [...cell.querySelectorAll('.js-plotly-plot')].every(plot => plot.data?.length)"
+
 _TRACEBACKS = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
     .flatMap(cell => cell.outputs || [])
     .filter(output => output.output_type === 'error')
@@ -199,11 +201,15 @@ def explorers(page: Page) -> list[tuple[str, Locator]]:
 
 
 def bring_into_view(page: Page, cell: Locator) -> None:
-    """Scroll to a cell and wait until its widgets are there."""
+    """Scroll to a cell and wait until its widgets are there. Raises AssertionError if a plot of it stays blank."""
     i = int(cell.get_attribute("data-cell"))
     page.evaluate("i => window.jupyterapp.shell.currentWidget.content.scrollToItem(i)", i)
     cell.locator(".jupyter-widgets").first.wait_for(timeout=20_000)
     page.wait_for_function(_KERNEL_ANSWERS, timeout=30_000)
+    try:
+        page.wait_for_function(_DRAWN, arg=cell.element_handle(), timeout=20_000)
+    except PlaywrightTimeout:
+        raise AssertionError(f"a plot in cell {i} stays blank") from None
 
 
 def screenshot(page: Page, path: Path) -> None:

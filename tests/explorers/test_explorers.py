@@ -165,9 +165,22 @@ def test_neurons_of_interest_choose_their_own_cover(model, bag):
     np.testing.assert_allclose(explorer._curves.data[3].y, features.coverage)
 
 
+def test_before_it_is_shown_a_figure_sends_its_whole_state_and_no_changes(cover):
+    cover.update(n_s=4)
+    sent = []
+    cover._curves.observe(lambda change: sent.append(change.new), "_py2js_update")
+    cover.update(n_s=5)
+    assert sent == []
+    assert cover.widget
+    assert tuple(cover._curves._widget_data[-1]["x"]) == (5,)
+    cover.update(n_s=3)
+    assert len(list(filter(None, sent))) == 1
+
+
 def test_a_batch_sends_what_it_leaves_alone_too():
     """What plotly leaves out of a message for several traces arrives as null and wipes the trace."""
     figure = live(go.Figure([go.Scatter(x=[1], y=[2]), go.Scatter(x=[3], y=[4])]), 200, 200)
+    figure.wake()
     sent = []
     figure.observe(lambda change: sent.append(change.new), "_py2js_update")
     with figure.batch_update():
