@@ -34,11 +34,11 @@ class AdversarialExplorer(Explorer):
         start = int(np.argmin(np.abs(result.grey_levels - grey_levels)))
         self.controls = {
             "image": dropdown("image", [(name, i) for i, name in enumerate(names)], _middle(result),
-                              "The natural picture", width=245),
+                              "The natural picture", width=240),
             "attack": dropdown("attack", [(name, i) for i, name in enumerate(result.attacks)], 0,
-                               "Who compromised the network that is asked as well", width=225),
+                               "Who compromised the network that is asked as well", width=222),
             "epsilon": labelled_slider("epsilon", levels, start,
-                                       "The largest change of a pixel, of 255 grey levels", width=205),
+                                       "The largest change of a pixel, of 255 grey levels", width=198),
         }  # fmt: skip
 
     def layout(self) -> widgets.Widget:

@@ -63,8 +63,8 @@ class AttackLab(Explorer):
         first = next(iter(self.strengths))
         self.controls = {
             "attack": dropdown("attack", list(self.strengths), first, "What is done to the model", width=225),
-            "strength": labelled_slider("strength", [("", 0)], 0, "How far the attack goes", width=240),
-            "n_s": int_slider("N_S", 1, 10, n_s, "How many queries are sent", width=205),
+            "strength": labelled_slider("strength", [("", 0)], 0, "How far the attack goes", width=235),
+            "n_s": int_slider("N_S", 1, 10, n_s, "How many queries are sent", width=200),
         }
         self._number_strengths()
         self.controls["attack"].observe(lambda _: self._number_strengths(), "value")

@@ -89,11 +89,11 @@ class BoundaryExplorer(Explorer):
                               "Who compromised the model whose boundary is dashed", width=250),
             "direction": dropdown("plane", [(DIRECTIONS[key], key) for key in directions], direction,
                                   "The plane's second direction; the first leads from the original to the sample",
-                                  width=190),
+                                  width=188),
             "zoom": labelled_slider(
                 "window", [(f"{figures.wide(r)} wide", i) for i, r in enumerate(self.radii)],
                 self._first_zoom(direction),
-                "Width of the map, Euclidean, in units of the input: from the whole path to the tie itself", width=228,
+                "Width of the map, Euclidean, in units of the input: from the whole path to the tie itself", width=222,
             ),
         }  # fmt: skip
 

@@ -57,12 +57,12 @@ class CertificateExplorer(Explorer):
         self.relatives = np.unique([*RELATIVES, relative])
         self.filling = self._fill(others)
         self.controls = {
-            "n_s": int_slider("N_S", 1, k, min(10, k), "How many samples are sent", width=205),
+            "n_s": int_slider("N_S", 1, k, min(10, k), "How many samples are sent", width=400),
             "order": dropdown("order", [(name, i) for i, name in enumerate(self.orders)], 0,
-                              "Who chooses the samples, one after the other", width=215),
+                              "Who chooses the samples, one after the other", width=270),
             "relative": labelled_slider(
                 "change / spread", [(f"{100 * r:.3g}%", float(r)) for r in self.relatives],
-                float(relative), "Weights that cannot be changed by more than this are certified", width=250,
+                float(relative), "Weights that cannot be changed by more than this are certified", width=400,
             ),
         }  # fmt: skip
 

@@ -50,10 +50,10 @@ class OutputExplorer(Explorer):
         last = len(self.samples) - 1
         self.controls = {
             "attack": dropdown("attack", [(name, i) for i, name in enumerate(self.answers.attacks)], 0,
-                               "Which compromised model answers", width=245),
-            "sample": int_slider("sample", 0, last, 0, "Which sample both models are asked", width=235),
+                               "Which compromised model answers", width=240),
+            "sample": int_slider("sample", 0, last, 0, "Which sample both models are asked", width=230),
             "digits": int_slider("digits", 0, figures.DIGITS[-1], 2,
-                                 "Digits n after the decimal point in top-1-p-dec-n and p-dec-n", width=195),
+                                 "Digits n after the decimal point in top-1-p-dec-n and p-dec-n", width=190),
         }  # fmt: skip
 
     def layout(self) -> widgets.Widget:

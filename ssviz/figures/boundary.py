@@ -65,7 +65,7 @@ def boundaries_with_zoom(windows: Mapping[str, Sequence[Window]], found: Shifts,
     windows: name of a model of ``found`` -> its windows, from wide to narrow. start: the window shown first.
     Paper: Section 5.2 (top-1 labels). Notebook: 06 and 13.
     """
-    figure = make_subplots(cols=2, column_widths=[0.5, 0.5], horizontal_spacing=0.2)
+    figure = make_subplots(cols=2, column_widths=[0.56, 0.44], horizontal_spacing=0.18)
     *points, ring = shift_traces(found)
     for trace in points:
         figure.add_trace(trace.update(legend="legend2"), row=1, col=2)
@@ -101,7 +101,7 @@ def boundaries_with_zoom(windows: Mapping[str, Sequence[Window]], found: Shifts,
     steps = {**slider(labels, labels, "width of the window: ", start), "len": 0.92, "x": 0.04}  # room for the labels
     figure.update_layout(
         height=620,
-        margin={"t": 120, "l": 10, "r": 10},
+        margin={"t": 120 if len(windows) > 1 else 68, "l": 10, "r": 10, "b": 52},
         sliders=[steps],
         legend2={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 1, "xanchor": "right", "font": {"size": 12}},
     )

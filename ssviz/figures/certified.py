@@ -131,7 +131,7 @@ def colours(relative: float) -> list[list]:
 def _map(result: Filling, order: int, relative: float, n_s: int) -> go.Heatmap:
     powers = np.arange(LOW + 1, TOP + 1)
     bar = {
-        "title": {"text": "smallest<br>detected<br>change /<br>spread<br> ", "font": {"size": 12}},
+        "title": {"text": "smallest<br>detected<br>change /<br>spread", "font": {"size": 12}},
         "tickvals": [0, *(1 + (LEVELS - 1) * (powers - LOW) / (TOP - LOW))],
         "ticktext": ["never", *(f"{10.0**power:.0%}" for power in powers[:-1]), f"≥ {10**TOP:.0%}"],
         "x": 0.36, "xanchor": "left", "thickness": 14, "outlinewidth": 0,

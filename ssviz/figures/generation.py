@@ -120,7 +120,7 @@ def left_axis(samples: SensitiveSamples) -> dict:
 def _label(figure: go.Figure, samples: SensitiveSamples) -> None:
     figure.update_xaxes(title_text="iteration", selector={"anchor": "y"})
     figure.update_yaxes(
-        title_text="sensitivity S", type="log", exponentformat="power", **left_axis(samples),
+        title_text="sensitivity S", type="log", exponentformat="power", tickfont_size=11, **left_axis(samples),
         secondary_y=False, col=1,
     )  # fmt: skip
     figure.update_yaxes(title_text="SNR (dB)", showgrid=False, tickmode="auto", nticks=7, secondary_y=True, col=1)

@@ -157,9 +157,9 @@ def _table(table: Sequence[Row]) -> go.Table:
 
 
 def _pixels(table: Sequence[Row]) -> int:
-    """How tall a table is drawn, about: 50 characters a line, 16 pixels each."""
+    """How tall a table is drawn, about: 38 characters a line on a page 840 pixels wide, 16 pixels each."""
     longest = [max(sum(len(text) + 5 for text, _ in parts) for parts in (row.intact, row.compromised)) for row in table]
-    return 40 + sum(16 + 16 * -(-length // 50) for length in longest)
+    return 40 + sum(16 + 16 * -(-length // 38) for length in longest)
 
 
 def _verdict(row: Row) -> str:

@@ -102,9 +102,7 @@ def anatomy_with_gaps(parts: Anatomy, gaps: Sequence[float], start: float) -> go
     ]
     labels = [gap_label(gap) for gap in gaps]
     title = {"text": f"{parts.name}: {parts.classes[0]} against {parts.classes[1]}", "x": 0.01, "font": {"size": 15}}
-    return figure.update_layout(
-        height=500, margin_t=100, title=title, sliders=[slider(labels, labels, "gap: ", active)]
-    )
+    return figure.update_layout(height=484, margin_t=84, title=title, sliders=[slider(labels, labels, "gap: ", active)])
 
 
 def cursor(parts: Anatomy, gap: float) -> list[dict]:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from ssviz.explorers.base import PAPER, Explorer
-from ssviz.figures.offline import SCRIPT, SLIDER_HEIGHT, embedded
+from ssviz.figures.offline import LEAST_MARGIN, MENU_HEIGHT, SCRIPT, SLIDER_HEIGHT, embedded
 from ssviz.figures.style import slider
 
 NAMES = ["small", "middle & more", '<"large">']
@@ -73,6 +73,30 @@ def test_plotlys_own_controls_are_gone_and_so_is_their_room():
     assert "updatemenus" not in plot
     assert f'"height":{500 - SLIDER_HEIGHT}' in plot
     assert "Plotly.addFrames" in plot
+
+
+def test_the_room_above_goes_with_the_menu_also_where_a_choice_sets_the_height():
+    figure = steered()
+    figure["layout"] |= {"margin": {"t": 100, "l": 7}, "height": 500}
+    figure["layout"]["updatemenus"][0]["buttons"][1] |= {"method": "update", "args": [{}, {"height": 600, "title": 1}]}
+    before = copy.deepcopy(figure)
+    html = embedded(figure, "f")
+    assert figure == before
+    plot = html[html.index("Plotly.newPlot") :]
+    assert f'"margin":{{"t":{100 - MENU_HEIGHT},"l":7}}' in plot
+    assert f'"height":{500 - SLIDER_HEIGHT - MENU_HEIGHT}' in plot
+    (control,) = Controls(html).of("select")
+    first, second = json.loads(control["data-steps"])
+    assert first["args"] == [{"visible": [False]}]
+    assert second["args"][1] == {"height": 600 - MENU_HEIGHT, "title": 1}
+
+
+@pytest.mark.parametrize("margin", [0, LEAST_MARGIN, LEAST_MARGIN + 10])
+def test_little_room_above_is_left_as_it_is_down_to_the_least(margin):
+    figure = steered()
+    figure["layout"] |= {"margin": {"t": margin}}
+    plot = embedded(figure, "f")
+    assert f'"margin":{{"t":{min(margin, LEAST_MARGIN)}}}' in plot[plot.index("Plotly.newPlot") :]
 
 
 def test_a_figure_without_controls_stays_as_it_is():
