@@ -34,7 +34,7 @@ def generate(
     batch_size: int | None = None,
     record: str = "scalars",
     seed: int = 0,
-    progress: bool = True,
+    progress: bool | Callable[..., Any] = True,
 ) -> SensitiveSamples:
     """Turn natural samples into Sensitive-Samples: ascend S from x0 inside [p, q]^m and the epsilon-ball.
 
@@ -52,7 +52,8 @@ def generate(
     batch_size: samples ascended together; None for all. record: "scalars", or "samples" to keep every iterate
     (float32, itr_max + 1 times the size of x0), which ``SensitiveSamples.at`` needs.
     seed: of the step taken where the gradient is exactly zero, so that "log" leaves flat places ("paper" stays).
-    progress: show a progress bar. An interrupt (Ctrl-C, Jupyter's stop) ends the ascent and returns what is done.
+    progress: show a progress bar, or what makes one, called as tqdm is. An interrupt (Ctrl-C, Jupyter's stop) ends
+    the ascent and returns what is done.
 
     Raises TypeError or ValueError, naming the argument, for a wrong one or a model that is no classifier.
     Paper: Eq. 7, Algorithm 1. Notebook: 04.
@@ -75,7 +76,8 @@ def generate(
 
     batches = np.array_split(np.arange(len(x0)), -(-len(x0) // (batch_size or len(x0))))
     parts = []
-    with tqdm(total=itr_max * len(batches), desc="Sensitive-Samples", disable=not progress, leave=False) as bar:
+    make_bar = progress if callable(progress) else tqdm
+    with make_bar(total=itr_max * len(batches), desc="Sensitive-Samples", disable=not progress, leave=False) as bar:
         for batch in batches:
             parts.append(_ascend(step, final, x0[batch], rates, tolerance, record, nudge, limits, bar))
             if parts[-1]["interrupted"]:

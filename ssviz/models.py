@@ -36,7 +36,7 @@ class LayerCall:
 def recorded_calls() -> Iterator[list[LayerCall]]:
     """Within the block, list every call of a Keras layer in the order in which the calls end."""
     calls: list[LayerCall] = []
-    original, watched = keras.Layer.__call__, threading.get_ident()
+    watched = threading.get_ident()
 
     def spy(self: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         before = len(calls)
@@ -47,6 +47,7 @@ def recorded_calls() -> Iterator[list[LayerCall]]:
         return outputs
 
     with _spying:
+        original = keras.Layer.__call__  # not before: another thread's spy may still stand there
         keras.Layer.__call__ = spy
         try:
             yield calls

@@ -31,7 +31,7 @@ def sensitivity(
     Raises TypeError or ValueError where the model is no classifier, a layer is unknown or has no weights, or
     (without ``layers``) the model does not end in a Dense layer.
 
-    Paper: Eq. 6. Notebook: 04.
+    Paper: Eq. 6. Notebook: 03.
     """
     x = as_samples(x)
     objective = log_sensitivity_of(Classifier.of(model, x), x, layers)
@@ -64,7 +64,7 @@ def log_sensitivity_of(classifier: Classifier, x: np.ndarray, layers: Sequence[s
 def log_sensitivity(logits: Any, features: Any, *, bias: bool = True) -> Any:
     """log S (n,) in closed form from logits z (n, r) and features h (n, d) of the last layer.
 
-    Paper: Eq. 6 with W the last layer (Section 4.3). Notebook: 04.
+    Paper: Eq. 6 with W the last layer (Section 4.3). Notebook: 03.
     """
     features_norm2 = ops.sum(ops.square(features), axis=-1)
     return log_softmax_jacobian_norm2(logits) + ops.log(features_norm2 + (1.0 if bias else 1e-37))
@@ -80,7 +80,7 @@ def log_tie(logits: Any, features: Any, k: int, *, bias: bool = True) -> Any:
     the spread's cone does not let them. The k classes are those of the current iterate. A network may have no tie of
     so many classes near a sample: the spread then stays.
 
-    Paper: Eq. 6, where K classes tie. Notebook: 04.
+    Paper: Eq. 6, where K classes tie. Notebook: 13.
     """
     log_p = ops.top_k(ops.log_softmax(logits, axis=-1), k)[0]
     spread = ops.sqrt(ops.var(log_p, axis=-1) + 1e-8)  # of log p, which is that of z

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import keras
 import numpy as np
@@ -108,4 +109,24 @@ def test_a_model_that_fails_leaves_keras_as_it_was():
     original = keras.Layer.__call__
     with pytest.raises(ValueError, match="at least two outputs"):
         probabilities(keras.Sequential([layers.Input((6,)), layers.Dense(1)]), tiny.vectors())
+    assert keras.Layer.__call__ is original
+
+
+def test_threads_that_record_at_once_leave_keras_as_it_was():
+    model, x, original = tiny.dense(), tiny.vectors(), keras.Layer.__call__
+    model(x)
+    waiting = threading.Event()
+
+    def record():
+        waiting.set()
+        with recorded_calls() as calls:
+            model.get_layer("hidden")(x)
+        assert len(calls) == 1
+
+    other = threading.Thread(target=record)
+    with recorded_calls():
+        other.start()
+        waiting.wait()
+        time.sleep(0.05)  # the other now waits for its turn
+    other.join()
     assert keras.Layer.__call__ is original

@@ -6,33 +6,29 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tqdm import tqdm
-
-from ssviz import generation
 from ssviz.samples import SensitiveSamples
 
 EVERY = 0.05  # seconds between two reports of progress
-_here = threading.local()
 
 
 class Ascent:
     """A call of ``generate`` that runs beside the event loop of its caller.
 
-    start: calls ``generate(..., progress=True)``. progressed(t, text): called now and then, t iterations done.
+    start: calls ``generate(..., progress=bar)`` with the bar that it is given. progressed(t, text): called now and
+    then, t iterations done.
     finished(samples, error): called once, one of them None; also after stop(), with what was done until then.
     Both are called on the event loop. Raises RuntimeError where no event loop runs.
     """
 
     def __init__(
         self,
-        start: Callable[[], SensitiveSamples],
+        start: Callable[[Callable[..., Any]], SensitiveSamples],
         progressed: Callable[[int, str], None],
         finished: Callable[[SensitiveSamples | None, Exception | None], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._start, self._progressed, self._finished = start, progressed, finished
         self.stopping = False
-        generation.tqdm = _bar
         threading.Thread(target=self._work, daemon=True).start()
 
     def stop(self) -> None:
@@ -40,9 +36,8 @@ class Ascent:
         self.stopping = True
 
     def _work(self) -> None:
-        _here.bar = _Bar(self)
         try:
-            samples, error = self._start(), None
+            samples, error = self._start(lambda **options: _Bar(self)), None
         except Exception as raised:
             samples, error = None, raised
         self.tell(self._finished, samples, error)
@@ -76,9 +71,3 @@ class _Bar:
         if now - self.told > EVERY:
             self.told = now
             self.ascent.tell(self.ascent._progressed, self.done, text)
-
-
-def _bar(*arguments: Any, **options: Any) -> Any:
-    """tqdm, but in an ascent's own thread its stand-in."""
-    bar = getattr(_here, "bar", None)
-    return tqdm(*arguments, **options) if bar is None else bar

@@ -86,7 +86,7 @@ class GenerationExplorer(Explorer):
         """The ascent of the controls' image, lr, objective and itr_max, distances in their norm; run once."""
         key = self._key()
         if not self._have(key):
-            self._ascents[key[:3]] = self._generate(key, progress=False)
+            self._ascents[key[:3]] = self._generate(key, False)
         view = (*key, self.controls["norm"].value, len(self._ascents[key[:3]].distance))
         if view not in self._views:
             self._views[view] = _view(self._ascents[key[:3]], key[3], view[4])
@@ -100,7 +100,7 @@ class GenerationExplorer(Explorer):
         found = self._ascents.get(key[:3])
         return found is not None and (key == self._kept or len(found.distance) > key[3])
 
-    def _generate(self, key: tuple, *, progress: bool) -> SensitiveSamples:
+    def _generate(self, key: tuple, progress: Any) -> SensitiveSamples:
         image, lr, objective, itr_max = key
         return generate(
             self.model, self.images[image : image + 1], lr=lr, itr_max=itr_max, bounds=self.bounds,
@@ -129,7 +129,7 @@ class GenerationExplorer(Explorer):
             return
         self._progress.max, self._progress.value, self._progress_text.value = key[3], 0, "preparing…"
         self._progress_row.layout.visibility = "visible"
-        start = partial(self._generate, key, progress=True)
+        start = partial(self._generate, key)
         self._running = Ascent(start, partial(self._progressed, key), partial(self._finished, key)), key
 
     def _halt(self) -> None:
