@@ -78,7 +78,7 @@ class GenerationExplorer(Explorer):
                 "learning rate", [(f"{rate:g}", rate) for rate in RATES], min(RATES, key=lambda r: abs(r - lr)),
                 "Adam's learning rate, per iteration and pixel; runs the ascent again", continuous=False, width=260,
             ),
-            "amplification": int_slider("amplify difference", 1, 50, 10, "Factor of the difference shown", width=260),
+            "amplification": int_slider("amplify", 1, 50, 10, "Factor of the difference shown", width=260),
         }  # fmt: skip
         self.controls["norm"].observe(self._new_norm, "value")
 
@@ -232,13 +232,16 @@ class GenerationExplorer(Explorer):
         s, s0 = samples.sensitivity[t, 0], samples.sensitivity[0, 0]
         levels = 255 / (self.bounds[1] - self.bounds[0])
         change = samples.trajectory[t, 0] - samples.originals[0]
-        length, worst = np.linalg.norm(change), np.abs(change).max()
+        size = {"l2": f"distance {np.linalg.norm(change):.2f} (l2)",
+                "linf": f"{levels * np.abs(change).max():.0f} grey levels at most (linf)"}  # fmt: skip
+        norm = self.controls["norm"].value
+        size[norm] = f"<b>{size[norm]}</b>"  # what epsilon limits
         gain = "the original" if t == 0 else f"× {s / max(s0, 1e-300):,.3g}"
         snr = "∞" if t == 0 else f"{samples.snr[t, 0]:.1f} dB"
         stopped = " · stopped by hand" if samples.stopped[0] == "interrupted" else ""
         return (
-            f"Iteration <b>{t}</b>: S = <b>{s:.3g}</b> ({gain}) · SNR <b>{snr}</b> · distance {length:.2f} (l2), "
-            f"{levels * worst:.0f} grey levels at most (linf){stopped}"
+            f"Iteration <b>{t}</b>: S = <b>{s:.3g}</b> ({gain}) · SNR <b>{snr}</b> · "
+            f"{', '.join(size.values())}{stopped}"
         )
 
     def static_figure(self) -> go.Figure:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -96,7 +97,8 @@ def run(explorer, moves):
         while explorer._running:
             await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(kernel(), 60))
+    with ThreadPoolExecutor(1) as thread:  # the browser tests leave an event loop in this one
+        thread.submit(asyncio.run, asyncio.wait_for(kernel(), 60)).result()
 
 
 def test_a_new_ascent_runs_beside_the_kernel_with_a_bar(explorer):
