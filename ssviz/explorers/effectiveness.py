@@ -74,10 +74,12 @@ class MissingRateExplorer(Explorer):
             self._quiet = quiet
 
     def layout(self) -> widgets.Widget:
-        """Missing rates left, samples needed right."""
-        self._drawn = self._chosen()
-        self._curves = live(figures.rates_and_needed(*self._drawn), height=420, width=840)
-        return self._curves
+        """Missing rates left, samples needed right: two figures, so that a cursor redraws only its own."""
+        self._drawn = result, attack, n_s, alpha = self._chosen()
+        rates, needed = figures.missing_rates(result, attack, n_s, alpha), figures.samples_needed(result, attack, alpha)
+        rates.update_layout(legend={"entrywidth": 140, "font": {"size": 12}}, margin_t=72)  # two entries a row
+        self._rates, self._needed = live(rates, 420, 424), live(needed.update_layout(margin_t=72), 420, 412)
+        return widgets.HBox([self._rates, self._needed], layout=widgets.Layout(overflow="visible"))
 
     def _chosen(self) -> tuple[Effectiveness, str, int, float]:
         values = (self.controls[name].value for name in ("attack", "n_s", "alpha"))
@@ -91,15 +93,20 @@ class MissingRateExplorer(Explorer):
         self.status.value = self._summary(*chosen)
 
     def _follow(self, chosen: tuple[Effectiveness, str, int, float]) -> None:
-        with self._curves.batch_update():
-            if chosen[:2] != self._drawn[:2]:
-                fresh = figures.rates_and_needed(*chosen).data
-                for old, new in zip(self._curves.data, fresh, strict=True):
-                    old.update(x=new.x, y=new.y, customdata=new.customdata, name=new.name)
-                for i in figures.THEIRS:
-                    self._curves.data[i].marker.symbol = fresh[i].marker.symbol
-            for trace, at in zip(figures.CURSORS, figures.cursors(*chosen), strict=True):
-                self._curves.data[trace].update(at)
+        (result, attack, n_s, alpha), (*before, n_s_before, alpha_before) = chosen, self._drawn
+        other = [result, attack] != before
+        if other:
+            _replace(self._rates, figures.missing_rates(*chosen))
+            _replace(self._needed, figures.samples_needed(result, attack, alpha))
+        elif n_s != n_s_before:
+            with self._rates.batch_update():
+                self._rates.data[figures.RING].update(figures.rate_ring(result, attack, n_s))
+        if alpha != alpha_before:
+            with self._rates.batch_update():
+                self._rates.layout.shapes[0].update(y0=alpha, y1=alpha)
+            if not other:
+                with self._needed.batch_update():
+                    self._needed.data[figures.RING].update(figures.needed_ring(result, attack, alpha))
         self._drawn = chosen
 
     def _summary(self, result: Effectiveness, attack: str, n_s: int, alpha: float) -> str:
@@ -121,3 +128,11 @@ class MissingRateExplorer(Explorer):
         if self.slider == "alpha":
             return figures.samples_needed_of_all(self._in_brief, self.controls["alpha"].value)
         return figures.missing_rates_of_all(self._in_brief, self.controls["n_s"].value)
+
+
+def _replace(shown: go.FigureWidget, fresh: go.Figure) -> None:
+    """Draw another result or attack in a figure of the same traces."""
+    with shown.batch_update():
+        for old, new in zip(shown.data, fresh.data, strict=True):
+            old.update(x=new.x, y=new.y, customdata=new.customdata, name=new.name)
+        shown.data[figures.THEIRS].marker.symbol = fresh.data[figures.THEIRS].marker.symbol

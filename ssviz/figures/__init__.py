@@ -5,7 +5,7 @@ from ssviz.figures.attacks import scenes, sweep, sweeps
 from ssviz.figures.boundary import boundaries, boundaries_with_zoom
 from ssviz.figures.certificate import covered_curve, heat_map
 from ssviz.figures.certified import filling, filling_with_steps
-from ssviz.figures.effectiveness import missing_rates, missing_rates_of_all, rates_and_needed, samples_needed_of_all
+from ssviz.figures.effectiveness import missing_rates, missing_rates_of_all, samples_needed, samples_needed_of_all
 from ssviz.figures.gaps import both_sides, detections_and_alarms, detections_and_alarms_with_gaps
 from ssviz.figures.generation import ascent, ascent_with_images
 from ssviz.figures.generation_results import sensitivity_and_snr, sensitivity_and_snr_of_all
@@ -47,7 +47,7 @@ __all__ = [
     "missing_rates",
     "missing_rates_of_all",
     "neuron_grid",
-    "rates_and_needed",
+    "samples_needed",
     "samples_needed_of_all",
     "scenes",
     "sensitivity_and_snr",

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from ssviz import paper
 from ssviz.effectiveness import METHODS, Band, Effectiveness
@@ -14,44 +13,32 @@ from ssviz.figures.style import BLUE, GREEN, GREY, ORANGE, TEMPLATE, band, menu,
 FLOOR = 1e-9  # a rate of zero cannot be drawn on a logarithmic axis: it is drawn here
 TOP = 5000  # the upper end of the samples that are drawn
 ROUNDED = 0.005  # the paper's 0.00% says no more than: less than this
-CURSORS = (7, 8, 16)  # the traces of `rates_and_needed` that follow N_S and alpha
-THEIRS = (6, 15)  # those with the paper's points, whose symbols differ
 _LOOK = dict(zip(METHODS, [(GREEN, "dot", "circle"), (ORANGE, "dash", "diamond"), (BLUE, "solid", "square")],
                  strict=True))  # fmt: skip
-_CURVES, _RING = (3, 4, 5), 7  # among the traces of one panel: three bands, three curves, the paper's, the ring
+_CURVES, THEIRS, RING = (3, 4, 5), 6, 7  # of one panel's traces: three bands, three curves, the paper's, the ring
 
 
-def rates_and_needed(result: Effectiveness, attack: str, n_s: int, alpha: float) -> go.Figure:
-    """Missing rates against N_S beside samples needed against alpha, for one attack, each with its cursor.
+def missing_rates(result: Effectiveness, attack: str, n_s: int, alpha: float | None = None) -> go.Figure:
+    """Missing rates against N_S (log axis) for one attack, with a cursor at n_s and a line at alpha, if given.
 
-    The bands reach from the lowest to the highest compromised model; the open markers are the paper's.
-    n_s, alpha: of the result's. Paper: Figure 5, Tables 3 and 5. Notebooks: 10, 11.
-    """
-    figure = make_subplots(cols=2, horizontal_spacing=0.11)
-    left = [*_rates(result, attack, n_s), _threshold(result, alpha)]
-    for column, traces in enumerate((left, _needed(result, attack, alpha)), start=1):
-        for trace in traces:
-            trace.showlegend = column == 1 and trace.showlegend is not False
-            figure.add_trace(trace, row=1, col=column)
-    _rate_axes(figure, result, col=1)
-    _needed_axes(figure, result, col=2)
-    return figure.update_layout(template=TEMPLATE, height=400)
-
-
-def cursors(result: Effectiveness, attack: str, n_s: int, alpha: float) -> list[dict]:
-    """x and y of the traces CURSORS of `rates_and_needed`: all that follows N_S and alpha."""
-    line = _threshold(result, alpha)
-    return [_rate_ring(result, attack, n_s), {"x": line.x, "y": line.y}, _needed_ring(result, attack, alpha)]
-
-
-def missing_rates(result: Effectiveness, attack: str, n_s: int) -> go.Figure:
-    """Missing rates against N_S (log axis) for one attack, with a cursor at n_s. Rates of zero lie on the floor.
-
-    Paper: Figure 5. Notebook: 10.
+    The bands reach from the lowest to the highest compromised model; the open markers are the paper's. Rates of zero
+    lie on the floor. n_s, alpha: of the result's. Paper: Figure 5, Table 3. Notebooks: 10, 11.
     """
     figure = go.Figure(_rates(result, attack, n_s))
     _rate_axes(figure, result)
+    if alpha is not None:
+        figure.add_hline(alpha, line={"color": GREY, "width": 1.5, "dash": "dashdot"})
     return figure.update_layout(template=TEMPLATE, height=400)
+
+
+def samples_needed(result: Effectiveness, attack: str, alpha: float) -> go.Figure:
+    """Samples needed against alpha (both axes log) for one attack, with a cursor at alpha; looks as `missing_rates`.
+
+    Paper: Table 5. Notebooks: 10, 11.
+    """
+    figure = go.Figure(_needed(result, attack, alpha))
+    _needed_axes(figure, result)
+    return figure.update_layout(template=TEMPLATE, height=400, showlegend=False)
 
 
 def missing_rates_of_all(results: Mapping[str, Effectiveness], n_s: int = 3) -> go.Figure:
@@ -60,7 +47,7 @@ def missing_rates_of_all(results: Mapping[str, Effectiveness], n_s: int = 3) -> 
     For pages without a kernel: the legend says the rates at N_S. Paper: Figure 5, Table 3. Notebook: 10.
     """
     steps = range(1, min(int(result.n_s[-1]) for result in results.values()) + 1)
-    panel = _Panel(_rates, _rate_ring, rate_words)
+    panel = _Panel(_rates, rate_ring, rate_words)
     figure = _with_menu(results, panel, {f"{n}": n for n in steps}, "N_S = ", steps.index(n_s))
     _rate_axes(figure, next(iter(results.values())))
     return figure
@@ -72,7 +59,7 @@ def samples_needed_of_all(results: Mapping[str, Effectiveness], alpha: float = 1
     For pages without a kernel: the legend says the samples at alpha. Paper: Table 5. Notebook: 11.
     """
     first = next(iter(results.values()))
-    panel = _Panel(_needed, _needed_ring, needed_words)
+    panel = _Panel(_needed, needed_ring, needed_words)
     figure = _with_menu(results, panel, {power(a): a for a in first.alphas}, "alpha = ", _at(first, alpha))
     _needed_axes(figure, first)
     return figure
@@ -131,7 +118,7 @@ def _with_menu(
     figure.frames = [
         go.Frame(
             name=label,
-            traces=[number * width + i for number in range(len(entries)) for i in (*_CURVES, _RING)],
+            traces=[number * width + i for number in range(len(entries)) for i in (*_CURVES, RING)],
             data=[
                 data
                 for _, result, attack in entries
@@ -157,7 +144,7 @@ def _rates(result: Effectiveness, attack: str, n_s: int) -> list[go.Scatter]:
     look = {"color": BLUE, "symbol": ["square-open" if rate else "triangle-down-open" for _, rate in theirs]}
     words = [f"{rate:g}%" if rate else f"0.00%: below {ROUNDED}%" for _, rate in theirs]
     points = _theirs([n for n, _ in theirs], [max(rate, ROUNDED) / 100 for _, rate in theirs], look, words, attack)
-    return [*traces, points, _ring(_rate_ring(result, attack, n_s))]
+    return [*traces, points, _ring(rate_ring(result, attack, n_s))]
 
 
 def _needed(result: Effectiveness, attack: str, alpha: float) -> list[go.Scatter]:
@@ -173,7 +160,7 @@ def _needed(result: Effectiveness, attack: str, alpha: float) -> list[go.Scatter
     each = [_LOOK[m] for m in METHODS for _ in paper.ALPHAS]  # the same where the paper has no points: only they change
     look = {"color": [colour for colour, *_ in each], "symbol": [f"{symbol}-open" for *_, symbol in each]}
     points = _theirs([a for a, *_ in theirs], [n for _, n, _ in theirs], look, [f"{n}" for _, n, _ in theirs], attack)
-    return [*traces, points, _ring(_needed_ring(result, attack, alpha))]
+    return [*traces, points, _ring(needed_ring(result, attack, alpha))]
 
 
 def _bands_and_curves(
@@ -208,20 +195,16 @@ def _ring(at: Mapping) -> go.Scatter:
     return go.Scatter(**at, mode="markers", marker=ring, showlegend=False, hoverinfo="skip")
 
 
-def _rate_ring(result: Effectiveness, attack: str, n_s: int) -> dict:
+def rate_ring(result: Effectiveness, attack: str, n_s: int) -> dict:
+    """x and y of the cursor of `missing_rates`."""
     rates = [max(result.rates[attack][m].value[n_s - 1], FLOOR) for m in METHODS]
     return {"x": [n_s] * len(METHODS), "y": rates}
 
 
-def _needed_ring(result: Effectiveness, attack: str, alpha: float) -> dict:
+def needed_ring(result: Effectiveness, attack: str, alpha: float) -> dict:
+    """x and y of the cursor of `samples_needed`."""
     counts = [result.needed[attack][m].value[_at(result, alpha)] for m in METHODS]
     return {"x": [alpha] * len(METHODS), "y": [n if np.isfinite(n) else None for n in counts]}
-
-
-def _threshold(result: Effectiveness, alpha: float) -> go.Scatter:
-    """The line that a missing rate of alpha must reach."""
-    line = {"color": GREY, "width": 1.5, "dash": "dashdot"}
-    return go.Scatter(x=result.n_s[[0, -1]], y=[alpha, alpha], mode="lines", line=line, name="alpha", hoverinfo="skip")
 
 
 def _at(result: Effectiveness, alpha: float) -> int:
@@ -232,18 +215,17 @@ def _count(needed: float) -> str:
     return f"{needed:.0f}" if np.isfinite(needed) else "never enough"
 
 
-def _rate_axes(figure: go.Figure, result: Effectiveness, **where: int) -> None:
-    figure.update_xaxes(title_text="samples N_S", dtick=1, range=[0.6, result.n_s[-1] + 0.4], **where)
+def _rate_axes(figure: go.Figure, result: Effectiveness) -> None:
+    figure.update_xaxes(title_text="samples N_S", dtick=1, range=[0.6, result.n_s[-1] + 0.4])
     ticks = [10.0**-k for k in range(9, -1, -1)]
     names = ["0", *(f"10<sup>−{k}</sup>" for k in range(8, 0, -1)), "1"]
-    figure.update_yaxes(title_text="missing rate", type="log", range=[-9.3, 0.3], tickvals=ticks, ticktext=names,
-                        **where)  # fmt: skip
+    figure.update_yaxes(title_text="missing rate", type="log", range=[-9.3, 0.3], tickvals=ticks, ticktext=names)
 
 
-def _needed_axes(figure: go.Figure, result: Effectiveness, **where: int) -> None:
+def _needed_axes(figure: go.Figure, result: Effectiveness) -> None:
     names = [f"10<sup>−{-round(np.log10(a))}</sup>" for a in result.alphas]
     first, *_, last = np.log10(result.alphas)
     figure.update_xaxes(title_text="missing rate alpha", type="log", range=[first + 0.3, last - 0.3],
-                        tickvals=list(result.alphas), ticktext=names, **where)  # fmt: skip
+                        tickvals=list(result.alphas), ticktext=names)  # fmt: skip
     ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000]
-    figure.update_yaxes(title_text="samples needed", type="log", range=[-0.1, np.log10(TOP)], tickvals=ticks, **where)
+    figure.update_yaxes(title_text="samples needed", type="log", range=[-0.1, np.log10(TOP)], tickvals=ticks)

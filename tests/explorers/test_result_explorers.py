@@ -8,14 +8,19 @@ from ssviz.ascents import ascent
 from ssviz.attacks import Attacked, precision_reduction
 from ssviz.effectiveness import METHODS, by_output, effectiveness, table, table_of_needed
 from ssviz.explorers import GenerationResultsExplorer, MissingRateExplorer
-from ssviz.figures.effectiveness import CURSORS
+from ssviz.figures.effectiveness import RING
 from ssviz.figures.generation_results import CURSORS as RINGS
 from ssviz.reproduction.published import published_effectiveness
 
 
 def by_name(explorer):
-    """Traces of the left panel by name: those on the right have the same names and come later."""
+    """Traces of an explorer's curves by name."""
     return {trace.name: trace for trace in reversed(explorer._curves.data) if trace.name}
+
+
+def panels(explorer):
+    """The traces of both panels of the missing-rate explorer, the left one's first."""
+    return (*explorer._rates.data, *explorer._needed.data)
 
 
 @pytest.fixture
@@ -33,12 +38,11 @@ def test_missing_rates_follow_attack_and_n_s(missing):
     assert missing.widget
     missing.update(attack="compression to 4 bits", n_s=4)
     rates = missing.results["here"].rates["compression to 4 bits"]
-    curves = by_name(missing)
+    curves = {trace.name: trace for trace in missing._rates.data}
     for method in METHODS:
         np.testing.assert_allclose(curves[method].y, np.maximum(rates[method].value, 1e-9), rtol=1e-6)
-    ring, threshold, _ = (missing._curves.data[i] for i in CURSORS)
-    assert ring.x == (4, 4, 4)
-    assert tuple(threshold.y) == (1e-4, 1e-4)
+    assert missing._rates.data[RING].x == (4, 4, 4)
+    assert missing._rates.layout.shapes[0].y0 == missing._rates.layout.shapes[0].y1 == 1e-4
     assert "Missed with N_S = 4" in missing.status.value
     assert "1 compromised model;" in missing.status.value
 
@@ -50,7 +54,7 @@ def test_another_data_set_offers_its_attacks_and_keeps_the_attack_if_it_can(miss
     assert missing.controls["attack"].value == "compression to 4 bits"
     missing.update(data="LFW faces, published")  # which has no such attack
     assert missing.controls["attack"].value == "trojan"
-    curve = by_name(missing)["sensitive + MANC"]
+    (curve,) = (trace for trace in missing._rates.data if trace.name == "sensitive + MANC")
     np.testing.assert_allclose(curve.y, published_effectiveness("lfw").rates["trojan"]["sensitive + MANC"].value, 1e-6)
     with pytest.raises(ValueError, match="attack cannot be 'distillation'"):
         missing.update(attack="distillation")
@@ -58,13 +62,16 @@ def test_another_data_set_offers_its_attacks_and_keeps_the_attack_if_it_can(miss
 
 def test_n_s_and_alpha_move_the_cursors_alone(missing):
     missing.update(data="GTSRB, published", attack="trojan")
-    before = [(trace.x, trace.y) for trace in missing._curves.data]
+    both = missing._rates, missing._needed
+    before = [[(trace.x, trace.y) for trace in figure.data] for figure in both]
     missing.update(alpha=1e-8, n_s=1)
-    after = [(trace.x, trace.y) for trace in missing._curves.data]
-    changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if not all(map(np.array_equal, a, b))]
-    assert changed == list(CURSORS)
+    for figure, was in zip(both, before, strict=True):
+        now = [(trace.x, trace.y) for trace in figure.data]
+        changed = [i for i, (a, b) in enumerate(zip(was, now, strict=True)) if not all(map(np.array_equal, a, b))]
+        assert changed == [RING]
+    assert missing._rates.layout.shapes[0].y0 == 1e-8
     needed = published_effectiveness("gtsrb").needed["trojan"]
-    assert missing._curves.data[CURSORS[2]].y == tuple(needed[method].value[-1] for method in METHODS)
+    assert missing._needed.data[RING].y == tuple(needed[method].value[-1] for method in METHODS)
     for method in METHODS:
         assert f"{method} <b>{needed[method].value[-1]:.0f}</b>" in missing.status.value
     plain, _, by_manc = (needed[method].value[-1] for method in METHODS)
@@ -75,22 +82,22 @@ def test_what_no_number_of_samples_reaches_is_said_and_not_drawn(missing):
     missing.update(data="AT&T faces, published", attack="compression to 8 bits", alpha=1e-8)
     assert "non-sensitive <b>never enough</b>" in missing.status.value
     assert "times fewer" not in missing.status.value
-    assert missing._curves.data[CURSORS[2]].y[0] is None
+    assert missing._needed.data[RING].y[0] is None
 
 
 def test_the_papers_points_stand_where_the_paper_measured(missing):
     missing.update(data="CIFAR-10, published", attack="compression to 8 bits")
-    points = [trace for trace in missing._curves.data if trace.name == "the paper (CIFAR-10)"]
+    points = [trace for trace in panels(missing) if trace.name == "the paper (CIFAR-10)"]
     np.testing.assert_allclose(points[0].y, np.array(paper.TABLE_3["compression to 8 bits"]) / 100)
     counts = paper.TABLE_5["compression to 8 bits"]
     assert sorted(points[1].y) == sorted(n for method in METHODS for n in counts[method])
     missing.update(attack="arbitrary weights, 1000 of all")
-    assert all(not trace.x for trace in missing._curves.data if str(trace.name).startswith("the paper"))
+    assert all(not trace.x for trace in panels(missing) if str(trace.name).startswith("the paper"))
 
 
 def test_a_rate_that_the_paper_rounds_to_zero_is_marked_as_a_bound(missing):
     missing.update(data="LFW faces, published", attack="trojan")
-    points = next(trace for trace in missing._curves.data if trace.name == "the paper (VGG-Face)")
+    points = next(trace for trace in panels(missing) if trace.name == "the paper (VGG-Face)")
     assert points.marker.symbol == ("square-open",) * 2 + ("triangle-down-open",) * 4
     assert set(points.y[2:]) == {5e-5}
 
