@@ -125,14 +125,6 @@ def test_another_process_serves_in_a_setting_and_converters_change_next_to_nothi
     assert all(1e-5 < size < 1e-2 for name, size in moved.items() if "float16" in name), moved
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="TFLite is TensorFlow's")
-def test_eight_bits_change_the_weights():
-    model = tiny_models.dense(hidden=400)  # smaller kernels are left as they are
-    assert np.nanmax(noise(model, X, "TFLite")) < 1e-4 < np.nanmax(noise(model, X, "TFLite, float16 weights")) < 1e-2
-    assert np.nanmax(noise(model, X, "TFLite, int8 weights")) > 1e-3
-    assert np.nanmax(noise(model, X, "TFLite, int8")) > 1e-3
-
-
 # --- pairs and fingerprints
 
 
