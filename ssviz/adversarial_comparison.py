@@ -9,8 +9,8 @@ import pandas as pd
 
 from ssviz.adversarial_examples import batches, cross_entropy_of, fgsm, log_odds_against, pgd, with_labels
 from ssviz.backend import compiled, keras, value_and_gradient
-from ssviz.generation import generate
-from ssviz.models import Classifier, as_samples, logits_and_features, probabilities
+from ssviz.generation import generate, snr_db
+from ssviz.models import Classifier, as_samples, logits_and_features, model_of, probabilities
 from ssviz.sensitivity import log_sensitivity, log_sensitivity_of
 
 KINDS = ("natural", "FGSM", "PGD", "Sensitive-Sample")
@@ -105,11 +105,8 @@ def compare(
     loss = cross_entropy_of(z, np.tile(labels, kinds[0] * kinds[1]))
     log_s = log_sensitivity(z, h, bias=Classifier.of(model, x).require_head().use_bias)
     p = np.asarray(keras.ops.softmax(z))
-    models = [suspect if hasattr(suspect, "get_weights") else suspect.model for suspect in compromised]
-    answers = [probabilities(suspect, flat).argmax(-1).reshape(kinds) for suspect in models]
-    axes = tuple(range(3, samples.ndim))
-    with np.errstate(divide="ignore"):
-        snr = 10 * np.log10((x.astype(float) ** 2).sum(axis=tuple(range(1, x.ndim))) / ((samples - x) ** 2).sum(axes))
+    answers = [probabilities(model_of(suspect), flat).argmax(-1).reshape(kinds) for suspect in compromised]
+    snr = keras.ops.convert_to_numpy(snr_db(flat, np.broadcast_to(x, samples.shape).reshape(flat.shape)))
     return Comparison(
         attacks=tuple(str(getattr(suspect, "attack", suspect.__class__.__name__)) for suspect in compromised),
         class_names=tuple(map(str, class_names if class_names is not None else range(z.shape[-1]))),
@@ -121,7 +118,7 @@ def compare(
         confidence=p.max(-1).reshape(kinds),
         sensitivity=np.exp(np.asarray(log_s, float)).reshape(kinds),
         loss=np.asarray(loss).reshape(kinds),
-        snr=snr,
+        snr=snr.reshape(kinds),
         answers=np.stack(answers),
     )
 

@@ -33,7 +33,7 @@ def detection_matrix(
         compromised = [compromised]
 
     expected = models.probabilities(reference, x, batch_size=batch_size)
-    suspects = [m if hasattr(m, "get_weights") else m.model for m in compromised]
+    suspects = [models.model_of(m) for m in compromised]
     return np.stack([told_apart(expected, models.probabilities(m, x, batch_size=batch_size), output) for m in suspects])
 
 

@@ -263,6 +263,11 @@ def active_neurons(
     return in_batches(forward, x, batch_size)
 
 
+def model_of(suspect: Any) -> keras.Model:
+    """The Keras model of an attack's result, or the model itself."""
+    return suspect if hasattr(suspect, "get_weights") else suspect.model
+
+
 def digest(model: keras.Model) -> str:
     """SHA-256 (hex) of a model's architecture and weights: what a fingerprint calls its model by."""
     sha = hashlib.sha256()

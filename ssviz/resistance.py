@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ssviz import effectiveness
 from ssviz.attacks import Attacked
 from ssviz.evaluation import detection_matrix, manc_missing_rates, missing_rate
 from ssviz.models import active_neurons
 from ssviz.outputs import Output
 
 TUNED = " (fine-tuned)"  # at the end of an attack's name
-RANDOM, MANC = METHODS = ("sensitive + random", "sensitive + MANC")
+RANDOM, MANC = METHODS = effectiveness.METHODS[1:]
 
 
 @dataclass(frozen=True, eq=False)

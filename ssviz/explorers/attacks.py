@@ -160,12 +160,7 @@ class AttackLab(Explorer):
         slider, options = self.controls["strength"], tuple((label, i) for i, label in enumerate(labels))
         if tuple(slider.options) == options and value is None:
             return
-        value, quiet = min(slider.value if value is None else value, len(options) - 1), self._quiet
-        self._quiet = True  # new options set the slider to the first one for a moment
-        try:
-            slider.options, slider.value = options, value
-        finally:
-            self._quiet = quiet
+        self._offer(slider, options, min(slider.value if value is None else value, len(options) - 1))
 
     def _summary(self, result: AttackSweep, at: int, n_s: int) -> str:
         success = "" if np.isnan(result.success[at]) else f", success <b>{result.success[at]:.1%}</b>"

@@ -126,6 +126,11 @@ class Explorer:
         finally:
             self._quiet = before
 
+    def _offer(self, control: widgets.Widget, options: Sequence[Any], value: Any) -> None:
+        """Give a control other options and choose one; without a drawing for the first one, which they choose."""
+        with self._silence():
+            control.options, control.value = options, value
+
     def _changed(self, change: Any) -> None:
         if not self._quiet:
             self._shown(self.draw)

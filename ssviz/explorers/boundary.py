@@ -13,7 +13,7 @@ from ssviz.backend import compiled, value_and_gradient
 from ssviz.explorers.base import Explorer, dropdown, labelled_slider, live
 from ssviz.figures import boundary as figures
 from ssviz.figures import shifts as strip
-from ssviz.models import Classifier, as_samples, in_batches
+from ssviz.models import Classifier, as_samples, in_batches, model_of
 
 WIDEST = 0.65  # of the way from the original to the samples, both of which it shows
 LEVELS = (4, 11)  # of zoom, fewest and most
@@ -74,7 +74,7 @@ class BoundaryExplorer(Explorer):
         self.names = tuple(map(str, default if names is None else names))
         if len(self.names) != n:
             raise ValueError(f"names must be one a sample: {n}; received {len(self.names)}.")
-        self._models = [model, *(s if hasattr(s, "get_weights") else s.model for s in suspects)]
+        self._models = [model, *map(model_of, suspects)]
         self._classifiers = [Classifier.of(m, self.samples) for m in self._models]
         self.shifts = self._measure(_distinct(suspects), class_names)
         self._start_plane()

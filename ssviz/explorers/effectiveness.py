@@ -65,13 +65,7 @@ class MissingRateExplorer(Explorer):
     def _other_data(self, change: dict) -> None:
         """Offer the attacks of the chosen data set, and stay with the attack where it has it."""
         attacks, menu = self.results[change["new"]].attacks, self.controls["attack"]
-        quiet, self._quiet = self._quiet, True
-        try:
-            kept = menu.value if menu.value in attacks else attacks[0]
-            menu.options = list(attacks)
-            menu.value = kept
-        finally:
-            self._quiet = quiet
+        self._offer(menu, list(attacks), menu.value if menu.value in attacks else attacks[0])
 
     def layout(self) -> widgets.Widget:
         """Missing rates left, samples needed right: two figures, so that a cursor redraws only its own."""

@@ -71,14 +71,8 @@ class FineTuningExplorer(Explorer):
     def _offer_attacks(self) -> None:
         """Data just chosen may know other attacks; the attack stays where it can."""
         menu, attacks = self.controls["attack"], self.results[self.controls["data"].value].attacks
-        if menu.options == attacks:
-            return
-        kept, quiet = menu.value if menu.value in attacks else attacks[0], self._quiet
-        self._quiet = True  # new options choose the first one for a moment
-        try:
-            menu.options, menu.value = attacks, kept
-        finally:
-            self._quiet = quiet
+        if menu.options != attacks:
+            self._offer(menu, attacks, menu.value if menu.value in attacks else attacks[0])
 
     def _summary(self, result: Resistance, attack: str, n_s: int) -> str:
         parts = []

@@ -223,9 +223,7 @@ class GenerationExplorer(Explorer):
     def _new_norm(self, change: Any) -> None:
         """Another norm measures in other units: its own epsilons, and no limit; the iterate shown stays."""
         key, _, t = self._shown_now
-        with self._silence():
-            self.controls["epsilon"].options = self._epsilons(change.new)
-            self.controls["epsilon"].value = np.inf
+        self._offer(self.controls["epsilon"], self._epsilons(change.new), np.inf)
         self._shown_now = (key, np.inf, t)
 
     def _summary(self, samples: SensitiveSamples, t: int) -> str:

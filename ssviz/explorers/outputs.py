@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from ssviz.explorers.base import Explorer, dropdown, int_slider, live, picture
 from ssviz.figures import outputs as figures
 from ssviz.figures.style import as_uint8, png
-from ssviz.models import as_samples, probabilities
+from ssviz.models import as_samples, model_of, probabilities
 from ssviz.outputs import parse
 
 OUTPUTS = ("top-1", "top-3", "top-5", "top-1-p-dec-2", "p-dec-1", "p-dec-2", "p-dec-3", "p")
@@ -97,7 +97,7 @@ def _answers(
 ) -> figures.Answers:
     """Ask every model once and compare the answers through every output."""
     intact = probabilities(reference, samples)
-    changed = np.stack([probabilities(s if hasattr(s, "get_weights") else s.model, samples) for s in suspects])
+    changed = np.stack([probabilities(model_of(s), samples) for s in suspects])
     classes = intact.shape[1]
     names = tuple(f"class {k}" for k in range(classes)) if class_names is None else tuple(map(str, class_names))
     if len(names) != classes:

@@ -7,10 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 import ssviz
-from ssviz.ascents import ascent
-from ssviz.attacks import precision_reduction
-from ssviz.effectiveness import effectiveness
-from ssviz.explorers import GenerationExplorer, GenerationResultsExplorer, MancExplorer, MissingRateExplorer
+from ssviz.explorers import GenerationExplorer, MancExplorer
 from ssviz.explorers.base import PLOTLY_MIME, live
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -24,17 +21,6 @@ def generation(model, images):
 @pytest.fixture
 def cover(model, bag):
     return MancExplorer(ssviz.active_neurons(model, bag), bag.samples, k=5, trials=50)
-
-
-@pytest.fixture
-def missing(model, images, bag):
-    attacks = [precision_reduction(model, bits) for bits in (2, 4)]
-    return MissingRateExplorer(effectiveness(model, attacks, images, bag, n_s_max=4), name="here")
-
-
-@pytest.fixture
-def results(bag):
-    return GenerationResultsExplorer([ascent("ours", bag)], name="here", iteration=10)
 
 
 EXPLORERS = ("generation", "cover", "missing", "results")

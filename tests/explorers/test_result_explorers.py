@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from ssviz import paper
-from ssviz.ascents import ascent
 from ssviz.attacks import Attacked, precision_reduction
 from ssviz.effectiveness import METHODS, by_output, effectiveness, table, table_of_needed
 from ssviz.explorers import GenerationResultsExplorer, MissingRateExplorer
@@ -21,17 +20,6 @@ def by_name(explorer):
 def panels(explorer):
     """The traces of both panels of the missing-rate explorer, the left one's first."""
     return (*explorer._rates.data, *explorer._needed.data)
-
-
-@pytest.fixture
-def missing(model, images, bag):
-    attacks = [precision_reduction(model, bits) for bits in (2, 4)]
-    return MissingRateExplorer(effectiveness(model, attacks, images, bag, n_s_max=4), name="here")
-
-
-@pytest.fixture
-def results(bag):
-    return GenerationResultsExplorer([ascent("ours", bag)], name="here", iteration=10)
 
 
 def test_missing_rates_follow_attack_and_n_s(missing):
