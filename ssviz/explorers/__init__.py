@@ -13,6 +13,7 @@ from ssviz.explorers.manc import MancExplorer
 from ssviz.explorers.outputs import OutputExplorer
 from ssviz.explorers.pairs import PairExplorer
 from ssviz.explorers.sensitivity import SensitivityExplorer
+from ssviz.explorers.trojans import TrojanExplorer
 
 __all__ = [
     "AdversarialExplorer",
@@ -28,4 +29,5 @@ __all__ = [
     "OutputExplorer",
     "PairExplorer",
     "SensitivityExplorer",
+    "TrojanExplorer",
 ]

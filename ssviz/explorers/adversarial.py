@@ -7,9 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ssviz.adversarial_comparison import KINDS, Comparison
-from ssviz.explorers.base import Explorer, dropdown, labelled_slider, live, picture
+from ssviz.explorers.base import Explorer, dropdown, labelled_slider, live
 from ssviz.figures import adversarial as figures
-from ssviz.figures.style import png
+from ssviz.figures.style import data_url
 
 WIDTH = 192  # of a column
 PICTURE = 140
@@ -45,28 +45,24 @@ class AdversarialExplorer(Explorer):
         """The four pictures with what is said of them, and the curves."""
         self._drawn = self._chosen()
         self._curves = live(figures.by_epsilon(self.result, *self._drawn), height=330, width=830)
-        boxes, self._pictures, self._texts = [], [], []
-        for kind in KINDS:
-            image, box = picture(f"<b>{kind}</b>", PICTURE)
-            text = widgets.HTML(layout=widgets.Layout(width=f"{WIDTH}px"))
-            self._pictures.append(image)
-            self._texts.append(text)
-            boxes.append(widgets.VBox([box, text], layout=widgets.Layout(align_items="center")))
-        row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="12px")
-        return widgets.VBox([widgets.Box(boxes, layout=row), self._curves])
+        self._columns = widgets.HTML()
+        return widgets.VBox([self._columns, self._curves])
 
     def draw(self) -> None:
         """Follow image, compromised network and epsilon: nothing is computed."""
         image, attack, i = chosen = self._chosen()
-        for widget, pixels in zip(self._pictures, figures.pictures(self.result, image, i), strict=True):
-            widget.value = png(pixels, PICTURE)
-        for widget, text in zip(self._texts, figures.said(self.result, *chosen), strict=True):
-            widget.value = _html(text)
-        moved = [part for parts in figures.curves(self.result, *chosen) for part in parts]
-        stays = {len(KINDS), 2 * len(KINDS) + 1} if chosen[:2] == self._drawn[:2] else range(len(moved))
+        pictures, texts = figures.pictures(self.result, image, i), figures.said(self.result, *chosen)
+        columns = map(_column, KINDS, pictures, texts)  # one widget: nine would each have their own message
+        self._columns.value = (
+            f"<div style='display:flex;flex-wrap:wrap;gap:12px;margin-top:10px'>{''.join(columns)}</div>"
+        )
         with self._curves.batch_update():
-            for number in stays:
-                self._curves.data[number].update(moved[number])
+            if chosen[:2] != self._drawn[:2]:
+                moved = [part for parts in figures.curves(self.result, image, attack) for part in parts]
+                for trace, values in zip(self._curves.data, moved, strict=True):
+                    trace.update(values)
+            for shape, values in zip(self._curves.layout.shapes, figures.cursors(self.result, i), strict=True):
+                shape.update(values)
         self._drawn = chosen
         self.status.value = self._summary(attack, i)
 
@@ -88,12 +84,13 @@ def _middle(result: Comparison) -> int:
     return int(np.argsort(result.sensitivity[0, 0])[len(result.labels) // 2])
 
 
-def _html(text: dict[str, str]) -> str:
+def _column(kind: str, pixels: np.ndarray, text: dict[str, str]) -> str:
     label, probability, s, snr, answer = (escape(text[row]) for row in figures.ROWS)
-    style = "line-height:1.45;text-align:center"
     noise = snr if snr == "no change" else f"SNR {snr}"
     told = "" if answer.startswith("=") else "font-weight:bold;border-bottom:3px double #D55E00"
     return (
-        f"<div style='{style}'><b>{label}</b><br>{probability} · S = {s}<br>{noise}"
-        f"<br>compromised: <span style='{told}'>{answer}</span></div>"
+        f"<div style='width:{WIDTH}px;line-height:1.45;text-align:center'><b style='color:#808080'>{kind}</b><br>"
+        f"<img src='{data_url(pixels)}' alt='{kind}' width={PICTURE} style='image-rendering:pixelated;margin:4px'><br>"
+        f"<b>{label}</b><br>{probability} · S = {s}<br>{noise}<br>"
+        f"compromised: <span style='{told}'>{answer}</span></div>"
     )

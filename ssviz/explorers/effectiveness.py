@@ -10,6 +10,7 @@ from ssviz import paper
 from ssviz.effectiveness import METHODS, Effectiveness
 from ssviz.explorers.base import Explorer, dropdown, int_slider, labelled_slider, live
 from ssviz.figures import effectiveness as figures
+from ssviz.figures.style import upright
 from ssviz.reproduction.published import published_datasets, published_effectiveness
 from ssviz.reproduction.sections import NAMES
 
@@ -70,8 +71,8 @@ class MissingRateExplorer(Explorer):
     def layout(self) -> widgets.Widget:
         """Missing rates left, samples needed right: two figures, so that a cursor redraws only its own."""
         self._drawn = result, attack, n_s, alpha = self._chosen()
-        rates, needed = figures.missing_rates(result, attack, n_s, alpha), figures.samples_needed(result, attack, alpha)
-        rates.update_layout(legend={"entrywidth": 140, "font": {"size": 12}}, margin_t=72)  # two entries a row
+        rates, needed = figures.missing_rates(result, attack, n_s), figures.samples_needed(result, attack, alpha)
+        rates.update_layout(legend={"entrywidth": 122, "font": {"size": 12}}, margin_t=72)  # two entries a row
         self._rates, self._needed = live(rates, 420, 424), live(needed.update_layout(margin_t=72), 420, 412)
         return widgets.HBox([self._rates, self._needed], layout=widgets.Layout(overflow="visible"))
 
@@ -88,19 +89,13 @@ class MissingRateExplorer(Explorer):
 
     def _follow(self, chosen: tuple[Effectiveness, str, int, float]) -> None:
         (result, attack, n_s, alpha), (*before, n_s_before, alpha_before) = chosen, self._drawn
-        other = [result, attack] != before
-        if other:
-            _replace(self._rates, figures.missing_rates(*chosen))
+        if [result, attack] != before:
+            _replace(self._rates, figures.missing_rates(result, attack, n_s))
             _replace(self._needed, figures.samples_needed(result, attack, alpha))
-        elif n_s != n_s_before:
-            with self._rates.batch_update():
-                self._rates.data[figures.RING].update(figures.rate_ring(result, attack, n_s))
-        if alpha != alpha_before:
-            with self._rates.batch_update():
-                self._rates.layout.shapes[0].update(y0=alpha, y1=alpha)
-            if not other:
-                with self._needed.batch_update():
-                    self._needed.data[figures.RING].update(figures.needed_ring(result, attack, alpha))
+        for figure, x, x_before in ((self._rates, n_s, n_s_before), (self._needed, alpha, alpha_before)):
+            if x != x_before:
+                with figure.batch_update():
+                    figure.layout.shapes[0].update(upright(x))
         self._drawn = chosen
 
     def _summary(self, result: Effectiveness, attack: str, n_s: int, alpha: float) -> str:

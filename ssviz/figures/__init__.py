@@ -17,6 +17,7 @@ from ssviz.figures.sensitivity import anatomy, anatomy_with_gaps
 from ssviz.figures.sheet import before_after, image_sheet
 from ssviz.figures.shifts import tie_shifts
 from ssviz.figures.single_changes import found_curve, single_weight
+from ssviz.figures.triggers import fading, fading_with_picture
 
 __all__ = [
     "anatomy",
@@ -36,6 +37,8 @@ __all__ = [
     "covered_curve",
     "detections_and_alarms",
     "detections_and_alarms_with_gaps",
+    "fading",
+    "fading_with_picture",
     "filling",
     "filling_with_steps",
     "fine_tuning",

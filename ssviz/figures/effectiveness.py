@@ -8,37 +8,35 @@ import plotly.graph_objects as go
 
 from ssviz import paper
 from ssviz.effectiveness import METHODS, Band, Effectiveness
-from ssviz.figures.style import BLUE, GREEN, GREY, ORANGE, TEMPLATE, band, menu, slider
+from ssviz.figures.style import BLUE, GREEN, ORANGE, TEMPLATE, band, menu, slider, upright
 
 FLOOR = 1e-9  # a rate of zero cannot be drawn on a logarithmic axis: it is drawn here
 TOP = 5000  # the upper end of the samples that are drawn
 ROUNDED = 0.005  # the paper's 0.00% says no more than: less than this
 _LOOK = dict(zip(METHODS, [(GREEN, "dot", "circle"), (ORANGE, "dash", "diamond"), (BLUE, "solid", "square")],
                  strict=True))  # fmt: skip
-_CURVES, THEIRS, RING = (3, 4, 5), 6, 7  # of one panel's traces: three bands, three curves, the paper's, the ring
+_CURVES, THEIRS = (3, 4, 5), 6  # of one panel's traces: three bands, three curves, the paper's
 
 
-def missing_rates(result: Effectiveness, attack: str, n_s: int, alpha: float | None = None) -> go.Figure:
-    """Missing rates against N_S (log axis) for one attack, with a cursor at n_s and a line at alpha, if given.
+def missing_rates(result: Effectiveness, attack: str, n_s: int) -> go.Figure:
+    """Missing rates against N_S (log axis) for one attack, with a line at n_s.
 
     The bands reach from the lowest to the highest compromised model; the open markers are the paper's. Rates of zero
-    lie on the floor. n_s, alpha: of the result's. Paper: Figure 5, Table 3. Notebooks: 10, 11.
+    lie on the floor. n_s: of the result's. Paper: Figure 5, Table 3. Notebooks: 10, 11.
     """
-    figure = go.Figure(_rates(result, attack, n_s))
+    figure = go.Figure(_rates(result, attack))
     _rate_axes(figure, result)
-    if alpha is not None:
-        figure.add_hline(alpha, line={"color": GREY, "width": 1.5, "dash": "dashdot"})
-    return figure.update_layout(template=TEMPLATE, height=400)
+    return figure.update_layout(template=TEMPLATE, height=400, shapes=[upright(n_s)])
 
 
 def samples_needed(result: Effectiveness, attack: str, alpha: float) -> go.Figure:
-    """Samples needed against alpha (both axes log) for one attack, with a cursor at alpha; looks as `missing_rates`.
+    """Samples needed against alpha (both axes log) for one attack, with a line at alpha; looks as `missing_rates`.
 
     Paper: Table 5. Notebooks: 10, 11.
     """
-    figure = go.Figure(_needed(result, attack, alpha))
+    figure = go.Figure(_needed(result, attack))
     _needed_axes(figure, result)
-    return figure.update_layout(template=TEMPLATE, height=400, showlegend=False)
+    return figure.update_layout(template=TEMPLATE, height=400, showlegend=False, shapes=[upright(alpha)])
 
 
 def missing_rates_of_all(results: Mapping[str, Effectiveness], n_s: int = 3) -> go.Figure:
@@ -47,7 +45,7 @@ def missing_rates_of_all(results: Mapping[str, Effectiveness], n_s: int = 3) -> 
     For pages without a kernel: the legend says the rates at N_S. Paper: Figure 5, Table 3. Notebook: 10.
     """
     steps = range(1, min(int(result.n_s[-1]) for result in results.values()) + 1)
-    panel = _Panel(_rates, rate_ring, rate_words)
+    panel = _Panel(_rates, rate_words)
     figure = _with_menu(results, panel, {f"{n}": n for n in steps}, "N_S = ", steps.index(n_s))
     _rate_axes(figure, next(iter(results.values())))
     return figure
@@ -59,7 +57,7 @@ def samples_needed_of_all(results: Mapping[str, Effectiveness], alpha: float = 1
     For pages without a kernel: the legend says the samples at alpha. Paper: Table 5. Notebook: 11.
     """
     first = next(iter(results.values()))
-    panel = _Panel(_needed, needed_ring, needed_words)
+    panel = _Panel(_needed, needed_words)
     figure = _with_menu(results, panel, {power(a): a for a in first.alphas}, "alpha = ", _at(first, alpha))
     _needed_axes(figure, first)
     return figure
@@ -90,24 +88,23 @@ def power(alpha: float) -> str:
 
 
 class _Panel(NamedTuple):
-    """What a figure of all attacks is made of; each takes a result, an attack and where the cursor is."""
+    """What a figure of all attacks is made of, and what its legend says where the cursor is."""
 
-    traces: Callable[[Effectiveness, str, Any], list[go.Scatter]]
-    ring: Callable[[Effectiveness, str, Any], dict]
+    traces: Callable[[Effectiveness, str], list[go.Scatter]]
     words: Callable[[Effectiveness, str, str, Any], str]
 
 
 def _with_menu(
     results: Mapping[str, Effectiveness], panel: _Panel, steps: Mapping[str, Any], prefix: str, active: int
 ) -> go.Figure:
-    """A panel for each result and attack, of which a menu shows one; a slider moves the cursors of all."""
+    """A panel for each result and attack, of which a menu shows one; a slider moves line and legend."""
     entries = [(name, result, attack) for name, result in results.items() for attack in result.attacks]
 
     def legend(result: Effectiveness, attack: str, at: Any) -> list[str]:
         return [f"{method}: {panel.words(result, attack, method, at)}" for method in METHODS]
 
     start = list(steps.values())[active]
-    panels = [panel.traces(result, attack, start) for _, result, attack in entries]
+    panels = [panel.traces(result, attack) for _, result, attack in entries]
     width = len(panels[0])
     figure = go.Figure([trace for traces in panels for trace in traces])
     for number, (_, result, attack) in enumerate(entries):
@@ -118,12 +115,9 @@ def _with_menu(
     figure.frames = [
         go.Frame(
             name=label,
-            traces=[number * width + i for number in range(len(entries)) for i in (*_CURVES, RING)],
-            data=[
-                data
-                for _, result, attack in entries
-                for data in (*({"name": name} for name in legend(result, attack, at)), panel.ring(result, attack, at))
-            ],
+            traces=[number * width + i for number in range(len(entries)) for i in _CURVES],
+            data=[{"name": name} for _, result, attack in entries for name in legend(result, attack, at)],
+            layout={"shapes": [upright(at)]},
         )
         for label, at in steps.items()
     ]
@@ -131,12 +125,12 @@ def _with_menu(
     shown = [{"visible": [i // width == number for i in range(len(figure.data))]} for number in range(len(entries))]
     return figure.update_layout(
         template=TEMPLATE, height=530, margin={"t": 88}, updatemenus=[menu("data, attack", labels, shown)],
-        sliders=[slider(list(steps), list(steps), prefix, active)],
+        sliders=[slider(list(steps), list(steps), prefix, active)], shapes=[upright(start)],
     )  # fmt: skip
 
 
-def _rates(result: Effectiveness, attack: str, n_s: int) -> list[go.Scatter]:
-    """Three bands, three curves, the paper's points, the ring at n_s."""
+def _rates(result: Effectiveness, attack: str) -> list[go.Scatter]:
+    """Three bands, three curves, the paper's points."""
     floored = {m: Band(*(np.maximum(part, FLOOR) for part in its)) for m, its in result.rates[attack].items()}
     traces = _bands_and_curves(result.n_s, floored, result.rates[attack], percent)
     theirs = [(n, rate) for n, rate in zip(paper.N_S, paper.TABLE_3.get(attack, ()), strict=False)
@@ -144,11 +138,11 @@ def _rates(result: Effectiveness, attack: str, n_s: int) -> list[go.Scatter]:
     look = {"color": BLUE, "symbol": ["square-open" if rate else "triangle-down-open" for _, rate in theirs]}
     words = [f"{rate:g}%" if rate else f"0.00%: below {ROUNDED}%" for _, rate in theirs]
     points = _theirs([n for n, _ in theirs], [max(rate, ROUNDED) / 100 for _, rate in theirs], look, words, attack)
-    return [*traces, points, _ring(rate_ring(result, attack, n_s))]
+    return [*traces, points]
 
 
-def _needed(result: Effectiveness, attack: str, alpha: float) -> list[go.Scatter]:
-    """Three bands, three curves, the paper's points, the ring at alpha."""
+def _needed(result: Effectiveness, attack: str) -> list[go.Scatter]:
+    """Three bands, three curves, the paper's points."""
     bands = result.needed[attack]
     drawn = {
         m: Band(np.where(np.isfinite(b.value), b.value, np.nan), np.minimum(b.low, TOP), np.minimum(b.high, TOP))
@@ -160,7 +154,7 @@ def _needed(result: Effectiveness, attack: str, alpha: float) -> list[go.Scatter
     each = [_LOOK[m] for m in METHODS for _ in paper.ALPHAS]  # the same where the paper has no points: only they change
     look = {"color": [colour for colour, *_ in each], "symbol": [f"{symbol}-open" for *_, symbol in each]}
     points = _theirs([a for a, *_ in theirs], [n for _, n, _ in theirs], look, [f"{n}" for _, n, _ in theirs], attack)
-    return [*traces, points, _ring(needed_ring(result, attack, alpha))]
+    return [*traces, points]
 
 
 def _bands_and_curves(
@@ -188,23 +182,6 @@ def _theirs(x: Sequence, y: Sequence, look: dict, words: list[str], attack: str)
         x=x, y=y, name=f"the paper ({where})" if len(x) else "the paper: –", mode="markers", customdata=words,
         hovertemplate="%{customdata}", marker={"size": 12, "line": {"width": 2}, **look},
     )  # fmt: skip
-
-
-def _ring(at: Mapping) -> go.Scatter:
-    ring = {"size": 17, "color": "rgba(0,0,0,0)", "line": {"color": GREY, "width": 2}}
-    return go.Scatter(**at, mode="markers", marker=ring, showlegend=False, hoverinfo="skip")
-
-
-def rate_ring(result: Effectiveness, attack: str, n_s: int) -> dict:
-    """x and y of the cursor of `missing_rates`."""
-    rates = [max(result.rates[attack][m].value[n_s - 1], FLOOR) for m in METHODS]
-    return {"x": [n_s] * len(METHODS), "y": rates}
-
-
-def needed_ring(result: Effectiveness, attack: str, alpha: float) -> dict:
-    """x and y of the cursor of `samples_needed`."""
-    counts = [result.needed[attack][m].value[_at(result, alpha)] for m in METHODS]
-    return {"x": [alpha] * len(METHODS), "y": [n if np.isfinite(n) else None for n in counts]}
 
 
 def _at(result: Effectiveness, alpha: float) -> int:

@@ -11,6 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
+import ssviz.figures.quick_import  # noqa: F401
+
 BLUE, ORANGE, GREEN, RED, SKY, PINK, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#808080"
 )  # fmt: skip
@@ -91,6 +93,15 @@ def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Sc
     around = {"x": np.append(x, x[::-1]), "y": np.append(high, low[::-1])} if (low < high).any() else {}
     return go.Scatter(**around, fill="toself", fillcolor=faint(colour), mode="lines", line_width=0, showlegend=False,
                       hoverinfo="skip")  # fmt: skip
+
+
+def upright(x: float, axis: int = 1) -> dict:
+    """A vertical line at x in the plot of that number: a shape, which moves without the plot being drawn again."""
+    number = "" if axis == 1 else axis
+    return {
+        "type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "xref": f"x{number}", "yref": f"y{number} domain",
+        "line": {"color": GREY, "width": 2, "dash": "dot"},
+    }  # fmt: skip
 
 
 def faint(colour: str, opacity: float = 0.28) -> str:

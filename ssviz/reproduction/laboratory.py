@@ -110,18 +110,24 @@ class Laboratory:
     @cache  # noqa: B019 - a laboratory lives as long as its process
     def bag(self, name: str = "ours") -> tuple[SensitiveSamples, float]:
         """The Sensitive-Samples of a recipe of BAGS, and the seconds that each took."""
-        recipe = dict(BAGS[name])
+        return self._made(BAGS[name])
 
+    def generated(self, count: int, **options: Any) -> SensitiveSamples:
+        """The Sensitive-Samples of ``originals(count)``, made once and kept; options: of ``generate``."""
+        return self._made({"count": count, **options})[0]
+
+    def _made(self, recipe: Mapping[str, Any]) -> tuple[SensitiveSamples, float]:
         def make() -> dict[str, np.ndarray]:
-            x0 = self.originals(recipe.pop("count"), recipe.pop("skip", 0))
+            options = dict(recipe)
+            x0 = self.originals(options.pop("count"), options.pop("skip", 0))
             start = time.perf_counter()
-            bag = generate(self.model, x0, batch_size=100, **recipe)
+            bag = generate(self.model, x0, batch_size=100, **options)
             if (bag.stopped == "interrupted").any():
                 raise KeyboardInterrupt
             kept = {f.name: getattr(bag, f.name) for f in fields(bag) if f.name not in ("trajectory", "settings")}
             return {**kept, "settings": json.dumps(dict(bag.settings)), "seconds": time.perf_counter() - start}
 
-        arrays = self.parts.get("bag", self._how_bag(name), make)
+        arrays = self.parts.get("bag", self._how_made(recipe), make)
         seconds, settings = float(arrays.pop("seconds")), json.loads(str(arrays.pop("settings")))
         bag = SensitiveSamples(**arrays, trajectory=None, settings=settings)
         return bag, seconds / len(bag)
@@ -195,7 +201,10 @@ class Laboratory:
         return probabilities(self.model, self.data.inputs("test")[0] if bag is None else self.bag(bag)[0])
 
     def _how_bag(self, name: str) -> dict[str, Any]:
-        return {**self.source, **BAGS[name], "code": code(*BAG_CODE)}
+        return self._how_made(BAGS[name])
+
+    def _how_made(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.source, **recipe, "code": code(*BAG_CODE)}
 
     def how(self, plan: Plan, seed: int) -> dict[str, Any]:
         """What the compromised model of a plan and seed depends on, for the configuration of a part."""

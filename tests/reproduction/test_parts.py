@@ -6,7 +6,8 @@ import tiny_models
 
 from ssviz import attacks
 from ssviz.attacks import Attacked, Goal, Trigger
-from ssviz.reproduction.laboratory import _arrays, _attacked
+from ssviz.reproduction import laboratory
+from ssviz.reproduction.laboratory import Laboratory, _arrays, _attacked
 from ssviz.reproduction.parts import Parts, code
 from ssviz.reproduction.plan import CASES, plans
 
@@ -76,6 +77,18 @@ def test_a_compromised_model_comes_back_as_it_was():
     assert (after.goal.source, after.goal.target) == (None, 2)
     np.testing.assert_array_equal(after.goal.trigger.mask, trigger.mask)
     np.testing.assert_array_equal(after.goal.trigger.pattern, trigger.pattern)
+
+
+def test_samples_are_generated_once(tmp_path, monkeypatch):
+    first = Laboratory.open("signs", tmp_path).generated(6, itr_max=3)
+    np.testing.assert_array_equal(first.originals, Laboratory.open("signs").originals(6))
+    monkeypatch.setattr(laboratory, "generate", None)  # a call would raise
+    again = Laboratory.open("signs", tmp_path).generated(6, itr_max=3)
+    for name in ("samples", "originals", "sensitivity", "snr"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(first, name))
+    assert dict(again.settings) == dict(first.settings)
+    with pytest.raises(TypeError):
+        Laboratory.open("signs", tmp_path).generated(6, itr_max=4)  # others are made
 
 
 @pytest.mark.parametrize("dataset", CASES)
