@@ -24,7 +24,8 @@ class AttackLab(Explorer):
 
     laboratory: a ``Laboratory``, which makes every compromised model once and keeps it on disk. bag: Sensitive-Samples
     of its model. images: natural images, by default 500 test images. pairs: from ``ssviz.straddle``, or None. profile:
-    "quick" or "full", how many strengths. attacks: names of ``strengths(laboratory)``, by default all of them.
+    "quick" or "full", how many strengths. attacks: names of ``strengths(laboratory)``, by default all of them. attack:
+    the one to begin with.
 
     An attack is made when it is chosen, strength by strength; then the sliders only read. Interrupting the kernel loses
     nothing: choose the attack again and it goes on. Static, all attacks are made first. Raises ValueError for an attack
@@ -45,6 +46,7 @@ class AttackLab(Explorer):
         pairs: Any = None,
         profile: str = "quick",
         attacks: Sequence[str] | None = None,
+        attack: str | None = None,
         n_s: int = 3,
         seed: int = 0,
         static: bool = False,
@@ -56,11 +58,13 @@ class AttackLab(Explorer):
         if unknown:
             raise ValueError(f"attacks must be among {', '.join(known)}; received {', '.join(unknown)}.")
         self.strengths = {name: known[name] for name in attacks or known}
+        if attack not in (None, *self.strengths):
+            raise ValueError(f"attack must be one of {', '.join(self.strengths)}; received {attack!r}.")
         images = laboratory.data.inputs("test", limit=500)[0] if images is None else images
         self.inputs = {NATURAL: images, SENSITIVE: bag} | ({} if pairs is None else {PAIRS: pairs})
         self._sweeps: dict[str, AttackSweep] = {}
         self._scenes: dict[str, list[str]] = {}
-        first = next(iter(self.strengths))
+        first = attack or next(iter(self.strengths))
         self.controls = {
             "attack": dropdown("attack", list(self.strengths), first, "What is done to the model", width=225),
             "strength": labelled_slider("strength", [("", 0)], 0, "How far the attack goes", width=235),

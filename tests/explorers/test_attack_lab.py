@@ -154,6 +154,15 @@ def test_the_page_without_a_kernel_has_every_attack_and_a_slider(shop, bag, imag
 def test_an_unknown_attack_is_refused(shop, bag):
     with pytest.raises(ValueError, match=r"attacks must be among trojan.*received flood"):
         AttackLab(shop, bag, attacks=["flood"])
+    with pytest.raises(ValueError, match="attack must be one of compression; received 'trojan'"):
+        AttackLab(shop, bag, attacks=["compression"], attack="trojan")
+
+
+def test_the_attack_to_begin_with_is_the_only_one_made(shop, bag, images):
+    explorer = AttackLab(shop, bag, images, attacks=["compression", "arbitrary weights"], attack="arbitrary weights")
+    assert explorer.widget
+    assert explorer.controls["attack"].value == "arbitrary weights"
+    assert list(explorer._sweeps) == ["arbitrary weights"]
 
 
 def test_every_control_has_a_label_and_a_tooltip(explorer):
