@@ -114,7 +114,8 @@ class AttackLab(Explorer):
 
     def static_figure(self) -> go.Figure:
         """The panels with a menu of the attacks (static: all; else those made so far) and a slider over N_S."""
-        names = self.strengths if self.static or not self._sweeps else [n for n in self.strengths if n in self._sweeps]
+        chosen = self.controls["attack"].value
+        names = [name for name in self.strengths if self.static or name in self._sweeps or name == chosen]
         return figures.sweeps([self.sweep(name) for name in names], self.controls["n_s"].value)
 
     def _chosen(self) -> AttackSweep:

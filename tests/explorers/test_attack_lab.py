@@ -160,7 +160,7 @@ def test_an_unknown_attack_is_refused(shop, bag):
 
 def test_the_attack_to_begin_with_is_the_only_one_made(shop, bag, images):
     explorer = AttackLab(shop, bag, images, attacks=["compression", "arbitrary weights"], attack="arbitrary weights")
-    assert explorer.widget
+    assert explorer._repr_mimebundle_()
     assert explorer.controls["attack"].value == "arbitrary weights"
     assert list(explorer._sweeps) == ["arbitrary weights"]
 
