@@ -232,8 +232,10 @@ class GenerationExplorer(Explorer):
         change = samples.trajectory[t, 0] - samples.originals[0]
         size = {"l2": f"distance {np.linalg.norm(change):.2f} (l2)",
                 "linf": f"{levels * np.abs(change).max():.0f} grey levels at most (linf)"}  # fmt: skip
-        norm = self.controls["norm"].value
+        norm, epsilon = self.controls["norm"].value, self.controls["epsilon"]
         size[norm] = f"<b>{size[norm]}</b>"  # what epsilon limits
+        if samples.distance[t, 0] <= epsilon.value < np.inf:
+            size[norm] += f" of {epsilon.label}"
         gain = "the original" if t == 0 else f"× {s / max(s0, 1e-300):,.3g}"
         snr = "∞" if t == 0 else f"{samples.snr[t, 0]:.1f} dB"
         stopped = " · stopped by hand" if samples.stopped[0] == "interrupted" else ""

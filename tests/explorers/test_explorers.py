@@ -84,6 +84,11 @@ def test_epsilon_stops_earlier_and_computes_nothing(generation, monkeypatch):
     assert generation._curves.data[2].y[0] == pytest.approx(samples.sensitivity[t, 0])
     assert generation._pictures[1].value != before
     assert f"Iteration <b>{t}</b>" in generation.status.value
+    assert "(l2)</b> of 0.2," in generation.status.value
+    generation.update(epsilon=3.0)  # not reached, and said
+    assert "(l2)</b> of 3," in generation.status.value
+    generation.update(epsilon=np.inf)
+    assert " of " not in generation.status.value
 
 
 def test_a_new_learning_rate_runs_once_and_moves_the_curve(generation):
