@@ -27,6 +27,10 @@ CANDIDATES = 2  # runners-up whose boundaries are compared
 BATCH = 256
 
 
+class TooFineError(ValueError):
+    """A gap that the model's float32 logits cannot have."""
+
+
 class Failure(NamedTuple):
     """A pair that is not returned: index into x0, classes (a, b), and why: "gap" (not within the tolerance),
     "third class" (another one is above a or b) or "interrupted".
@@ -138,7 +142,8 @@ def straddle(
     seed: of the step, of size ``lr``, taken where the gradient is exactly zero. progress: show a progress bar. An
     interrupt (Ctrl-C, Jupyter's stop) returns the batches that are done.
 
-    Raises TypeError or ValueError, naming the argument, for a wrong one or a model without a Dense head.
+    Raises TypeError or ValueError, naming the argument, for a wrong one or a model without a Dense head; TooFineError
+    (a ValueError) for a gap that the model's float32 logits cannot have.
     Paper: beyond it (Section 5.2's top-1 ceiling). Notebook: 13.
     """
     _check(gap, ascent, itr_max, lr, tolerance, on_grid, batch_size, bounds)
@@ -266,6 +271,6 @@ def _check(
 def _check_gap(gap: float, z: np.ndarray, name: str) -> None:
     top = np.median(np.abs(z).max(axis=1))
     if gap < (least := 10 * np.spacing(np.float32(top))):
-        raise ValueError(
+        raise TooFineError(
             f"gap must be at least {least:.1g} for {name!r}, whose float32 logits reach {top:.3g}; received {gap!r}."
         )

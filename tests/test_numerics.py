@@ -68,8 +68,9 @@ def test_the_last_layer_can_stay_in_float32_and_what_follows_it_too():
 
 
 def test_a_model_that_cannot_be_cast_is_refused():
-    with pytest.raises(ValueError, match="'subclassed' cannot be copied from its configuration"):
-        runtimes.cast(tiny_models.subclassed(), "float16")
+    model = tiny_models.subclassed()
+    with pytest.raises(ValueError, match=f"'{model.name}' cannot be copied from its configuration"):
+        runtimes.cast(model, "float16")
     with pytest.raises(ValueError, match='dtype must be "float16" or "bfloat16"; received \'int4\''):
         runtimes.cast(tiny_models.dense(), "int4")
 

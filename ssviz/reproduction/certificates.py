@@ -12,7 +12,7 @@ from ssviz.certificate import Certificate, certificate
 from ssviz.evaluation import missing_rate
 from ssviz.manc import manc
 from ssviz.models import Classifier, active_neurons
-from ssviz.pairs import StraddlingPairs, select_pairs, straddle
+from ssviz.pairs import StraddlingPairs, TooFineError, select_pairs, straddle
 from ssviz.reproduction.laboratory import BAG_CODE, Laboratory, Measured
 from ssviz.reproduction.plan import CASES
 from ssviz.reproduction.waking import woken
@@ -69,10 +69,8 @@ def _of(lab: Laboratory, x0: np.ndarray, gap: float, classes: str | None = None)
 def _straddling(lab: Laboratory, x0: np.ndarray, gap: float, classes: str | None = None) -> StraddlingPairs | None:
     try:
         pairs = straddle(lab.model, x0, gap=gap, classes=classes, progress=False)
-    except ValueError as error:
-        if str(error).startswith("gap must be at least"):
-            return None
-        raise
+    except TooFineError:
+        return None
     if any(f.reason == "interrupted" for f in pairs.failed):
         raise KeyboardInterrupt
     return pairs if len(pairs) else None

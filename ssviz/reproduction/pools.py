@@ -13,7 +13,7 @@ from ssviz.backend import keras
 from ssviz.evaluation import told_apart
 from ssviz.generation import generate, snr_db
 from ssviz.models import probabilities
-from ssviz.pairs import Failure, StraddlingPairs, select_pairs, straddle
+from ssviz.pairs import Failure, StraddlingPairs, TooFineError, select_pairs, straddle
 from ssviz.reproduction.laboratory import BAG_CODE, Laboratory
 from ssviz.reproduction.parts import code
 from ssviz.reproduction.plan import Plan, plans
@@ -63,9 +63,7 @@ def pool(lab: Laboratory, recipe: Recipe) -> StraddlingPairs | None:
             start = generate(lab.model, natural, progress=False, **TIES).samples
         try:
             pairs = straddle(lab.model, start, gap=recipe.gap, on_grid=_grid(recipe), progress=False)
-        except ValueError as error:
-            if not str(error).startswith("gap must be at least"):
-                raise
+        except TooFineError as error:
             return {"none": str(error)}
         if any(f.reason == "interrupted" for f in pairs.failed):
             raise KeyboardInterrupt
