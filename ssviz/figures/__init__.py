@@ -3,7 +3,7 @@
 from ssviz.figures.adversarial import beside, by_epsilon
 from ssviz.figures.attacks import scenes, sweep, sweeps
 from ssviz.figures.boundary import boundaries, boundaries_with_zoom
-from ssviz.figures.certificate import covered_curve, heat_map
+from ssviz.figures.certificate import heat_map
 from ssviz.figures.certified import filling, filling_with_steps
 from ssviz.figures.effectiveness import missing_rates, missing_rates_of_all, samples_needed, samples_needed_of_all
 from ssviz.figures.gaps import both_sides, detections_and_alarms, detections_and_alarms_with_gaps
@@ -34,7 +34,6 @@ __all__ = [
     "by_epsilon",
     "coverage",
     "coverage_with_grid",
-    "covered_curve",
     "detections_and_alarms",
     "detections_and_alarms_with_gaps",
     "fading",

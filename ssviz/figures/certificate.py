@@ -1,19 +1,15 @@
-"""What samples are certain to detect: a map of the smallest detected changes, and coverage against N_S."""
-
-from collections.abc import Mapping
+"""What samples are certain to detect: a map of the smallest detected changes."""
 
 import numpy as np
 import plotly.graph_objects as go
 
 from ssviz.certificate import Certificate
-from ssviz.figures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, TEMPLATE
+from ssviz.figures.style import TEMPLATE
 
 ROWS = 256  # more neurons than this are drawn in bins
 FLOOR = 1e-9  # exact ties detect any change, which a logarithm cannot show
 TOP = 1  # beyond ten spreads (10**1) one colour
 UNREACHABLE = "#DDE1E6"
-_LOOKS = [(BLUE, "solid", "square"), (ORANGE, "dash", "diamond"), (GREEN, "dot", "circle"),
-          (RED, "dashdot", "cross"), (SKY, "longdash", "x"), (PINK, "longdashdot", "star")]  # fmt: skip
 
 
 def heat_map(certificate: Certificate, n_s: int | None = None) -> go.Figure:
@@ -37,30 +33,6 @@ def heat_map(certificate: Certificate, n_s: int | None = None) -> go.Figure:
     )  # fmt: skip
     title = {"text": f"N_S = {n_s}", "x": 1, "xanchor": "right", "font": {"size": 13}}
     return figure.update_layout(template=TEMPLATE, height=460, hovermode="closest", showlegend=True, title=title)
-
-
-def covered_curve(curves: Mapping[str, np.ndarray]) -> go.Figure:
-    """Share of weights that cannot be changed unnoticed against N_S: a line for each name.
-
-    curves: name -> (n,) shares after 1 ... n samples, as `Certificate.covered` returns them. Raises ValueError
-    if there are none, more than six, or one is not of this form.
-
-    Paper: beyond it (Section 4.3's W). Notebook: 13.
-    """
-    if not 1 <= len(curves) <= len(_LOOKS):
-        raise ValueError(f"curves must hold 1 to {len(_LOOKS)} curves; received {len(curves)}.")
-    figure = go.Figure()
-    for (name, share), (colour, dash, symbol) in zip(curves.items(), _LOOKS, strict=False):
-        share = np.asarray(share, np.float32)
-        if share.ndim != 1 or not share.size:
-            raise ValueError(f"curves[{name!r}] must have shape (n,), n >= 1; received {share.shape}.")
-        figure.add_scatter(
-            x=np.arange(1, len(share) + 1), y=share, name=name, line={"color": colour, "dash": dash, "width": 2.5},
-            mode="lines+markers" if len(share) <= 40 else "lines", marker={"symbol": symbol, "size": 7},
-        )  # fmt: skip
-    figure.update_xaxes(title_text="samples N_S")
-    figure.update_yaxes(title_text="weights certified", tickformat=".0%", hoverformat=".1%", rangemode="tozero")
-    return figure.update_layout(template=TEMPLATE, height=340)
 
 
 def _rows(certificate: Certificate) -> tuple[np.ndarray, list[str]]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ssviz.certificate import Certificate
-from ssviz.figures.certificate import ROWS, covered_curve, heat_map
+from ssviz.figures.certificate import ROWS, heat_map
 from ssviz.figures.gaps import both_sides
 from ssviz.figures.single_changes import FLOOR, found_curve, single_weight
 
@@ -60,26 +60,6 @@ def test_nothing_reached_and_exact_ties_can_be_drawn():
     assert np.isnan(heat_map(nothing).data[0].z).all()
     tied = Certificate(np.array([[1.0], [-1.0]], np.float32), np.ones((2, 2), np.float32), 1.0, False)
     assert heat_map(tied).data[0].z.min() == pytest.approx(-9)
-
-
-def test_curves_are_drawn_by_name():
-    figure = covered_curve({"random": np.array([0.1, 0.2]), "chosen": np.array([0.2, 0.3, 0.4])})
-    assert [trace.name for trace in figure.data] == ["random", "chosen"]
-    assert figure.data[1].x.tolist() == [1, 2, 3]
-    np.testing.assert_allclose(figure.data[1].y, [0.2, 0.3, 0.4], rtol=1e-6)
-    assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) == 2
-
-
-@pytest.mark.parametrize(
-    ("curves", "message"),
-    [
-        ({}, r"curves must hold 1 to 6 curves; received 0"),
-        ({"ours": np.zeros((2, 2))}, r"curves\['ours'\] must have shape \(n,\).*received \(2, 2\)"),
-    ],
-)
-def test_errors_name_the_argument(curves, message):
-    with pytest.raises(ValueError, match=message):
-        covered_curve(curves)
 
 
 def test_single_changes_found_are_drawn_on_a_logarithmic_scale():
