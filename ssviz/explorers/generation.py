@@ -245,9 +245,11 @@ class GenerationExplorer(Explorer):
         )
 
     def static_figure(self) -> go.Figure:
-        """Figure 3 with a slider over epsilon, for pages without a kernel."""
-        epsilons = [epsilon for _, epsilon in self._epsilons(self.controls["norm"].value)]
-        return figures.ascent_with_images(self.ascent(), epsilons, amplification=self.controls["amplification"].value)
+        """Figure 3 with a slider over the epsilons that stop the ascent, for pages without a kernel."""
+        samples, amplification = self.ascent(), self.controls["amplification"].value
+        farthest = samples.distance[:, 0].max()
+        epsilons = [e for _, e in self._epsilons(self.controls["norm"].value) if e < farthest or e == np.inf]
+        return figures.ascent_with_images(samples, epsilons, amplification=amplification)
 
 
 def _view(samples: SensitiveSamples, itr_max: int, norm: str) -> SensitiveSamples:

@@ -191,4 +191,7 @@ def test_the_static_figure_steers_epsilon_in_the_norm_chosen(explorer):
     figure = explorer.static_figure()
     labels = [step.label for step in figure.layout.sliders[0].steps]
     assert labels == [frame.name for frame in figure.frames]
+    farthest = explorer.ascent().distance.max()
+    assert labels[-1] == "no limit"
+    assert 1 < len(labels) <= 1 + sum(epsilon < farthest for _, epsilon in explorer.controls["epsilon"].options)
     assert len(json.dumps(json.loads(figure.to_json()))) < 400_000
