@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class TriggerSweep:
     target: int
     class_names: tuple[str, ...]
 
-    @property
+    @cached_property
     def taken(self) -> np.ndarray:
         """(2, k): the share of the images that the intact and the compromised model take for the target."""
         return np.stack([(p.argmax(axis=-1) == self.target).mean(axis=1) for p in (self.before, self.after)])

@@ -39,21 +39,19 @@ class TrojanExplorer(Explorer):
 
     def layout(self) -> widgets.Widget:
         """The picture, what both networks take it for, and how many pictures turn."""
-        self._drawn = self._chosen()
-        self._figure = live(figures.fading(self.result, *self._drawn), height=330, width=640)
+        self._figure = live(figures.fading(self.result, *self._chosen()), height=330, width=640)
         self._picture, box = picture("<b>both networks see</b>", PICTURE)
         row = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="12px")
         return widgets.Box([box, self._figure], layout=row)
 
     def draw(self) -> None:
         """Follow picture and opacity: nothing is computed."""
-        image, at = chosen = self._chosen()
+        image, at = self._chosen()
         self._picture.value = png(as_uint8(self.result.images[at, image], self.bounds), PICTURE)
         with self._figure.batch_update():
             for trace, values in zip(self._figure.data, figures.moved(self.result, image, at), strict=False):
-                trace.update(x=values["x"]) if image == self._drawn[0] else trace.update(values)
+                trace.update(values)
             self._figure.layout.shapes[0].update(upright(100 * self.result.opacities[at], 2))
-        self._drawn = chosen
         self.status.value = self._summary(image, at)
 
     def static_figure(self) -> go.Figure:

@@ -96,7 +96,7 @@ def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Sc
 
 
 def upright(x: float, axis: int = 1) -> dict:
-    """A vertical line at x in the plot of that number: a shape, which moves without the plot being drawn again."""
+    """A vertical line at x in the plot of that number: a shape, so that no trace changes when it moves."""
     number = "" if axis == 1 else axis
     return {
         "type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "xref": f"x{number}", "yref": f"y{number} domain",

@@ -127,7 +127,7 @@ class Laboratory:
             kept = {f.name: getattr(bag, f.name) for f in fields(bag) if f.name not in ("trajectory", "settings")}
             return {**kept, "settings": json.dumps(dict(bag.settings)), "seconds": time.perf_counter() - start}
 
-        arrays = self.parts.get("bag", self._how_made(recipe), make)
+        arrays = self.parts.get("bag", self._how_bag(recipe), make)
         seconds, settings = float(arrays.pop("seconds")), json.loads(str(arrays.pop("settings")))
         bag = SensitiveSamples(**arrays, trajectory=None, settings=settings)
         return bag, seconds / len(bag)
@@ -160,7 +160,7 @@ class Laboratory:
     def measured(self, plan: Plan, seed: int) -> Measured:
         """What the compromised model of a plan and seed answers."""
         bag, _ = self.bag()
-        how = {**self.how(plan, seed), "bag": self._how_bag("ours"), "measured": code(*MANC_CODE)}
+        how = {**self.how(plan, seed), "bag": self._how_bag(BAGS["ours"]), "measured": code(*MANC_CODE)}
         how["outputs"] = self.outputs
 
         def make() -> dict[str, np.ndarray]:
@@ -183,7 +183,7 @@ class Laboratory:
 
     def answers(self, plan: Plan, seed: int, bag: str) -> np.ndarray:
         """(outputs, n) bool: which samples of another bag detect the compromised model of a plan and seed."""
-        how = {**self.how(plan, seed), "bag": self._how_bag(bag), "outputs": self.outputs}
+        how = {**self.how(plan, seed), "bag": self._how_bag(BAGS[bag]), "outputs": self.outputs}
 
         def make() -> dict[str, np.ndarray]:
             suspect = probabilities(self.attacked(plan, seed)[0].model, self.bag(bag)[0])
@@ -200,10 +200,7 @@ class Laboratory:
         """(n, r) probabilities of the intact model for a bag, or for the natural test images."""
         return probabilities(self.model, self.data.inputs("test")[0] if bag is None else self.bag(bag)[0])
 
-    def _how_bag(self, name: str) -> dict[str, Any]:
-        return self._how_made(BAGS[name])
-
-    def _how_made(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    def _how_bag(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.source, **recipe, "code": code(*BAG_CODE)}
 
     def how(self, plan: Plan, seed: int) -> dict[str, Any]:
@@ -212,7 +209,7 @@ class Laboratory:
         if plan.of is not None:
             how |= {
                 "the attack before": self.how(plans(self.dataset)[plan.of], seed),
-                "bag": self._how_bag("adversary's"),
+                "bag": self._how_bag(BAGS["adversary's"]),
             }
         return {**how, "code": code("attacks")}
 

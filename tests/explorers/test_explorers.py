@@ -133,6 +133,8 @@ def test_static_figures_hold_a_frame_or_a_menu_entry_for_every_step(generation, 
     moved = generation.ascent().distance.max()  # farther epsilons stop nothing
     stops = 1 + sum(epsilon < moved for _, epsilon in generation.controls["epsilon"].options)
     assert len(figure.frames) == len(figure.layout.sliders[0].steps) == stops > 1
+    shown = [frame.data[2].x[0] for frame in figure.frames]
+    assert shown == sorted(set(shown)), "no step shows what another shows"
     assert len(cover.static_figure().frames) == 5
     chances = missing.static_figure()
     (menu,), (slider,) = chances.layout.updatemenus, chances.layout.sliders
